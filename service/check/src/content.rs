@@ -1,0 +1,213 @@
+//! What a record's bytes say, as far as the check needs it.
+//!
+//! Read with types of this crate; names that the check does not need are passed over.
+
+#![expect(clippy::struct_field_names, reason = "the fields are called as in the JSON")]
+
+use serde::Deserialize;
+
+use crate::values::{Micros, Millionths, Minor, Whole};
+
+/// The name of the records' shape.
+pub(crate) const SCHEMA: &str = "pointbridge.record.v1";
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Content {
+    pub(crate) schema: String,
+    pub(crate) record_id: String,
+    pub(crate) kind: String,
+    pub(crate) decided_at: Micros,
+    pub(crate) window_id: Option<String>,
+    pub(crate) body: Body,
+    #[serde(default)]
+    pub(crate) postings: Vec<Posting>,
+    #[serde(default)]
+    pub(crate) lots: Vec<Movement>,
+    #[serde(default)]
+    pub(crate) obligations: Vec<Obligation>,
+}
+
+/// Exactly one of these is there; those that the check has no use for are all absent here.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Body {
+    pub(crate) program: Option<Program>,
+    pub(crate) agreement: Option<AgreementBody>,
+    pub(crate) membership: Option<Membership>,
+    pub(crate) consent: Option<Consent>,
+    pub(crate) withdrawal: Option<WithdrawalBody>,
+    pub(crate) points: Option<Points>,
+    pub(crate) exchange: Option<Exchange>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Posting {
+    pub(crate) program_id: String,
+    pub(crate) account: String,
+    pub(crate) amount: Minor,
+    pub(crate) member: Option<MemberPosting>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct MemberPosting {
+    pub(crate) membership_id: String,
+    pub(crate) sequence: i64,
+    pub(crate) balance_after: Minor,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Movement {
+    pub(crate) membership_id: String,
+    pub(crate) expires_at: Option<Micros>,
+    pub(crate) origin_month: i64,
+    pub(crate) exchangeable: bool,
+    pub(crate) remaining: Minor,
+    pub(crate) held: Minor,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Obligation {
+    pub(crate) debtor: String,
+    pub(crate) creditor: String,
+    pub(crate) currency: String,
+    pub(crate) money: Millionths,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Program {
+    pub(crate) program_id: String,
+    pub(crate) partner: String,
+    pub(crate) scale: i64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Membership {
+    pub(crate) membership_id: String,
+    pub(crate) program_id: String,
+    pub(crate) reference_commitment: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Consent {
+    pub(crate) consent_id: String,
+    pub(crate) membership_id: String,
+    pub(crate) recipient: String,
+    pub(crate) scope: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct WithdrawalBody {
+    pub(crate) consent: Consent,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Points {
+    pub(crate) membership_id: String,
+    pub(crate) program_id: String,
+    pub(crate) amount: Minor,
+    pub(crate) posted: Minor,
+    pub(crate) postings: i64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct AgreementBody {
+    pub(crate) agreement: Agreement,
+    pub(crate) version: Version,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Agreement {
+    pub(crate) agreement_id: String,
+    pub(crate) pair: Pair,
+    pub(crate) latest_version: i64,
+    pub(crate) active_version: Option<i64>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Pair {
+    pub(crate) low: String,
+    pub(crate) high: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Version {
+    pub(crate) agreement_id: String,
+    pub(crate) version: i64,
+    /// Read as [`Terms`], and hashed as it stands.
+    pub(crate) terms: serde_json::Value,
+    pub(crate) terms_hash: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Terms {
+    pub(crate) settlement_currency: String,
+    pub(crate) directions: Vec<Direction>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Direction {
+    pub(crate) source_program: String,
+    pub(crate) destination_program: String,
+    pub(crate) rate: Rate,
+    pub(crate) rounding: String,
+    pub(crate) residue_owner: String,
+    pub(crate) minimum: Minor,
+    pub(crate) maximum: Minor,
+    pub(crate) step: Minor,
+    pub(crate) fee: Minor,
+    pub(crate) basis: String,
+    pub(crate) price: Price,
+    pub(crate) hold_seconds: i64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Rate {
+    pub(crate) give: i64,
+    pub(crate) get: i64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Price {
+    pub(crate) money: Millionths,
+    pub(crate) points: Minor,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Exchange {
+    pub(crate) reservation_id: String,
+    pub(crate) state: String,
+    pub(crate) initiator: String,
+    pub(crate) legs: Vec<Leg>,
+    pub(crate) prepared_at: Micros,
+    pub(crate) hold_expires_at: Micros,
+    pub(crate) decided_at: Option<Micros>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Leg {
+    pub(crate) number: i64,
+    pub(crate) agreement_id: String,
+    pub(crate) agreement_version: i64,
+    pub(crate) terms_hash: String,
+    pub(crate) source: Side,
+    pub(crate) destination: Side,
+    pub(crate) source_points: Minor,
+    pub(crate) gross_points: Minor,
+    pub(crate) fee_points: Minor,
+    pub(crate) credited_points: Minor,
+    pub(crate) residue: Residue,
+    pub(crate) obligation: Obligation,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Side {
+    pub(crate) program_id: String,
+    pub(crate) partner: String,
+    pub(crate) membership_id: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Residue {
+    pub(crate) numerator: Whole,
+    pub(crate) denominator: Whole,
+    pub(crate) owner: String,
+}

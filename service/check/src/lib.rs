@@ -1,0 +1,48 @@
+//! Pointbridge: the independent proof that no point and no money appears from nothing.
+//!
+//! [`run`] reads every row of a store on one snapshot, works everything out again from the bytes of the records alone,
+//! and says which rows disagree. Nothing here is shared with the rules that decide: decimals, times, canonical bytes,
+//! rounding and sums are this crate's own, so that one mistake cannot hide in both.
+//!
+//! **What is believed.** Record bytes come first: their hash vouches for them. Every other row is compared with what the
+//! bytes say, and every sum is taken over the bytes, so that one wrong cell is found once, by one [`Invariant`], under the
+//! name of its own row. A record whose own hash is broken vouches for nothing: it is reported, the rows written beside it
+//! are taken at their word, and what only it could prove is not judged until it is restored.
+//!
+//! **Memory.** Rows are taken one by one; the bytes of records are let go at once. Kept are: lines of records until their
+//! rows come (about 100 bytes each), the postings of accounts as number, amount and balance (56 bytes each), one entry per
+//! account, lot, reservation, membership and agreement, and every id once. A million exchanges come to about one gigabyte.
+//!
+//! Absent on purpose: repairs, and how a report is printed. Not judged: exposure limits (terms may have changed since), and
+//! whether a tail of records was cut off together with everything that hung on it.
+
+mod check;
+mod content;
+mod exchanges;
+mod form;
+mod invariant;
+mod ledger;
+mod lines;
+mod members;
+mod names;
+mod owed;
+mod records;
+mod report;
+mod terms;
+mod values;
+
+use pointbridge_store::{Store, StoreError};
+
+pub use check::Check;
+pub use invariant::Invariant;
+pub use report::{Finding, InvariantResult, Report};
+
+/// Checks every row of a store on one snapshot; the store may go on writing meanwhile.
+///
+/// # Errors
+/// [`StoreError`] where the rows cannot be read. What is wrong with them is no error: the report says it.
+pub async fn run(store: &impl Store) -> Result<Report, StoreError> {
+    let mut check = Check::new();
+    let now = store.audit(&mut |row| check.see(row)).await?;
+    Ok(check.finish(now.micros()))
+}

@@ -1,0 +1,59 @@
+//! The order in which each method refuses, as the proto prints it.
+
+use super::{
+    AcceptAgreementRejection, AccruePointsRejection, AdjustPointsRejection, CreatePartnerRejection,
+    CreateProgramRejection, EndExchangeRejection, GrantConsentRejection, IssueLinkCodeRejection,
+    MergeMembersRejection, PrepareExchangeRejection, ProposeAgreementRejection, RegisterMembershipRejection,
+    RequestRejection, StandingRejection, UpdatePartnerRejection, UpdateProgramRejection,
+    WithdrawConsentRejection,
+};
+use crate::exchange::{AbortRejection, CommitRejection};
+use crate::quote::{AmountRejection, EndsRejection};
+use crate::rejection::Reason;
+
+/// A prepare's own refusals: those up to the agreement, and those from the live holds on.
+const PREPARE: (&[Reason], &[Reason]) = PrepareExchangeRejection::ORDER.split_at(4);
+
+/// For each writing method, what it may be refused with, in the order in which it is checked.
+pub const PRECEDENCE: &[(&str, &[&[Reason]])] = &[
+    ("CreatePartner", &[RequestRejection::ORDER, CreatePartnerRejection::ORDER]),
+    ("UpdatePartner", &[RequestRejection::ORDER, StandingRejection::ORDER, UpdatePartnerRejection::ORDER]),
+    ("CreateProgram", &[RequestRejection::ORDER, StandingRejection::ORDER, CreateProgramRejection::ORDER]),
+    ("UpdateProgram", &[RequestRejection::ORDER, StandingRejection::ORDER, UpdateProgramRejection::ORDER]),
+    (
+        "ProposeAgreement",
+        &[
+            RequestRejection::ORDER,
+            StandingRejection::ORDER,
+            ProposeAgreementRejection::ORDER,
+            &[Reason::TermsInvalid],
+        ],
+    ),
+    (
+        "AcceptAgreement",
+        &[RequestRejection::ORDER, StandingRejection::ORDER, AcceptAgreementRejection::ORDER],
+    ),
+    (
+        "RegisterMembership",
+        &[RequestRejection::ORDER, StandingRejection::ORDER, RegisterMembershipRejection::ORDER],
+    ),
+    ("IssueLinkCode", &[RequestRejection::ORDER, StandingRejection::ORDER, IssueLinkCodeRejection::ORDER]),
+    ("MergeMembers", &[RequestRejection::ORDER, StandingRejection::ORDER, MergeMembersRejection::ORDER]),
+    ("GrantConsent", &[RequestRejection::ORDER, StandingRejection::ORDER, GrantConsentRejection::ORDER]),
+    ("WithdrawConsent", &[RequestRejection::ORDER, WithdrawConsentRejection::ORDER]),
+    ("AccruePoints", &[RequestRejection::ORDER, StandingRejection::ORDER, AccruePointsRejection::ORDER]),
+    ("AdjustPoints", &[RequestRejection::ORDER, StandingRejection::ORDER, AdjustPointsRejection::ORDER]),
+    (
+        "PrepareExchange",
+        &[
+            RequestRejection::ORDER,
+            StandingRejection::ORDER,
+            PREPARE.0,
+            EndsRejection::ORDER,
+            AmountRejection::ORDER,
+            PREPARE.1,
+        ],
+    ),
+    ("CommitExchange", &[RequestRejection::ORDER, EndExchangeRejection::ORDER, CommitRejection::ORDER, &[Reason::Overflow]]),
+    ("AbortExchange", &[RequestRejection::ORDER, EndExchangeRejection::ORDER, AbortRejection::ORDER]),
+];

@@ -1,0 +1,208 @@
+//! A draft: the changes of one command while it is being decided.
+//!
+//! It shows the command its own changes on top of the world, and makes records whose postings sum to zero.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::command::{Answer, Context, Decision};
+use crate::exposure::{Exposure, ExposureKey, ExposureStep, Obligation};
+use crate::ids::{MembershipId, RecordId, WindowId};
+use crate::ledger::{Account, ChartAccount, LotDelta, LotKey, LotMovement, LotSet, MemberPosting, Posting};
+use crate::partner::Program;
+use crate::points::Amount;
+use crate::record::{Body, Record, RecordKind, SealedRecord};
+use crate::rejection::{Reason, Rejection};
+use crate::text::PartnerCode;
+use crate::world::{Changes, World};
+
+/// The changes of one command, on top of a world.
+pub(super) struct Draft<'a> {
+    pub(super) context: &'a Context,
+    pub(super) world: &'a World,
+    pub(super) changes: Changes,
+    lots: BTreeMap<MembershipId, LotSet>,
+}
+
+/// The lines of one record while it is being made.
+#[derive(Default)]
+pub(super) struct Lines {
+    postings: Vec<Posting>,
+    lots: Vec<LotMovement>,
+    obligations: Vec<Obligation>,
+    window: Option<WindowId>,
+}
+
+/// A record's head: what it is about, and whom it concerns.
+pub(super) struct Head {
+    pub(super) record_id: RecordId,
+    pub(super) kind: RecordKind,
+    pub(super) parties: Vec<PartnerCode>,
+    pub(super) body: Body,
+}
+
+/// A sum that does not fit.
+pub(super) fn overflow() -> Rejection {
+    Rejection::new(Reason::Overflow, "the account would hold more points than the hub can count")
+}
+
+/// A state that the rules cannot lead to: the hub's fault, never the caller's.
+pub(super) fn broken(what: &str) -> Rejection {
+    Rejection::new(
+        Reason::Internal,
+        format!("the hub found its own state broken ({what}) and changed nothing: tell its operator"),
+    )
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(context: &'a Context, world: &'a World) -> Self {
+        Self { context, world, changes: Changes::default(), lots: BTreeMap::new() }
+    }
+
+    /// The account as the draft leaves it so far.
+    pub(super) fn account(&self, membership: MembershipId) -> Account {
+        self.changes.accounts.get(&membership).copied().unwrap_or_else(|| self.world.account(membership))
+    }
+
+    /// The lots as the draft leaves them so far.
+    pub(super) fn lots(&mut self, membership: MembershipId) -> &mut LotSet {
+        let world = self.world;
+        self.lots
+            .entry(membership)
+            .or_insert_with(|| world.lots.get(&membership).cloned().unwrap_or_default())
+    }
+
+    /// Stores an account that one of [`Account`]'s functions made.
+    pub(super) fn set_account(&mut self, account: Account) {
+        self.changes.accounts.insert(account.membership_id, account);
+    }
+
+    /// Posts on a member's account.
+    pub(super) fn post_member(
+        &mut self,
+        lines: &mut Lines,
+        membership: MembershipId,
+        program: &Program,
+        minor: i64,
+    ) -> Result<(), Rejection> {
+        let account = self.account(membership).post(minor).ok_or_else(overflow)?;
+        self.set_account(account);
+        lines.postings.push(Posting {
+            program_id: program.program_id,
+            account: ChartAccount::Member,
+            amount: Amount::new(minor, program.scale),
+            member: Some(MemberPosting {
+                membership_id: membership,
+                sequence: account.postings,
+                balance_after: Amount::new(account.posted, program.scale),
+            }),
+        });
+        Ok(())
+    }
+
+    /// Changes a lot, and notes it in the record.
+    pub(super) fn move_lot(&mut self, lines: &mut Lines, membership: MembershipId, moved: Moved) {
+        let Moved { key, delta, scale } = moved;
+        self.lots(membership).apply(key, delta);
+        self.changes.move_lot(membership, key, delta);
+        lines.lots.push(LotMovement {
+            membership_id: membership,
+            expires_at: key.expiry.at(),
+            origin_month: key.origin.number(),
+            exchangeable: key.exchangeable,
+            remaining: Amount::new(delta.remaining, scale),
+            held: Amount::new(delta.held, scale),
+        });
+    }
+
+    /// Takes an obligation one step on.
+    pub(super) fn step_exposure(
+        &mut self,
+        step: ExposureStep,
+        obligation: &Obligation,
+    ) -> Result<Exposure, Rejection> {
+        let pair = crate::agreement::Pair::new(&obligation.debtor, &obligation.creditor)
+            .ok_or_else(|| broken("one partner owes itself"))?;
+        let key = ExposureKey { pair, currency: obligation.currency };
+        let known = self.changes.exposures.get(&key).cloned().unwrap_or_else(|| self.world.exposure(&key));
+        let next = known.after(step, &obligation.debtor, obligation.money).ok_or_else(overflow)?;
+        self.changes.exposures.insert(key, next.clone());
+        Ok(next)
+    }
+
+    /// The live holds of an initiator as the draft leaves them so far.
+    pub(super) fn live_holds(&self, initiator: &PartnerCode) -> i64 {
+        self.changes.live_holds.get(initiator).copied().unwrap_or_else(|| self.world.live_holds(initiator))
+    }
+
+    /// Adds to the live holds of an initiator.
+    pub(super) fn count_hold(&mut self, initiator: &PartnerCode, by: i64) {
+        let count = self.live_holds(initiator).saturating_add(by);
+        self.changes.live_holds.insert(initiator.clone(), count);
+    }
+
+    /// Makes a record out of its head and lines.
+    pub(super) fn record(&mut self, head: Head, lines: Lines) -> Result<Arc<Record>, Rejection> {
+        let Head { record_id, kind, mut parties, body } = head;
+        parties.sort();
+        parties.dedup();
+        let record = Record {
+            schema: Record::SCHEMA.to_owned(),
+            record_id,
+            kind,
+            who: self.context.caller.principal.clone(),
+            parties,
+            decided_at: self.world.now,
+            window_id: lines.window,
+            body,
+            postings: lines.postings,
+            lots: lines.lots,
+            obligations: lines.obligations,
+        };
+        let salt = self.context.seed.bits("record-salt", &record_id.to_string());
+        let sealed =
+            SealedRecord::seal(record, salt).map_err(|_| broken("a record without canonical bytes"))?;
+        let record = Arc::clone(&sealed.record);
+        self.changes.records.push(sealed);
+        Ok(record)
+    }
+
+    /// The common end: the command's own record is the answer.
+    pub(super) fn done(
+        mut self,
+        kind: RecordKind,
+        parties: Vec<PartnerCode>,
+        body: Body,
+        lines: Lines,
+    ) -> Decision {
+        let record_id = self.context.seed.record();
+        match self.record(Head { record_id, kind, parties, body }, lines) {
+            Ok(record) => Decision { changes: self.changes, answer: Answer::Done(record) },
+            Err(rejection) => Decision::refuse(rejection),
+        }
+    }
+}
+
+/// What happens to a lot.
+#[derive(Clone, Copy)]
+pub(super) struct Moved {
+    pub(super) key: LotKey,
+    pub(super) delta: LotDelta,
+    pub(super) scale: crate::points::Scale,
+}
+
+impl Lines {
+    /// Posts on an account of a program's chart that is no member's.
+    pub(super) fn post(&mut self, program: &Program, account: ChartAccount, minor: i64) {
+        if minor != 0 {
+            let amount = Amount::new(minor, program.scale);
+            self.postings.push(Posting { program_id: program.program_id, account, amount, member: None });
+        }
+    }
+
+    /// Notes an obligation, which belongs to the window that is open now.
+    pub(super) fn owe(&mut self, obligation: Obligation, window: WindowId) {
+        self.obligations.push(obligation);
+        self.window = Some(window);
+    }
+}

@@ -1,0 +1,214 @@
+//! Moments and months, in UTC.
+//!
+//! A decision never reads a clock: it is given `now`. Moments are microseconds since 1970-01-01T00:00:00Z.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// Microseconds in a second.
+const MICROS: i64 = 1_000_000;
+
+/// The latest moment that the hub takes: 9999-12-31T23:59:59Z, the last one that a protobuf timestamp can carry.
+const LATEST_MICROS: i64 = 253_402_300_799 * MICROS;
+
+/// A moment: microseconds since 1970-01-01T00:00:00Z, from then to the end of the year 9999.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The moment this many microseconds after 1970; `None` outside of 1970 to 9999.
+    #[must_use]
+    pub fn from_micros(micros: i64) -> Option<Self> {
+        (0..=LATEST_MICROS).contains(&micros).then_some(Self(micros))
+    }
+
+    /// Microseconds since 1970.
+    #[must_use]
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// The moment `seconds` later, at most the last moment there is.
+    #[must_use]
+    pub fn plus_seconds(self, seconds: u32) -> Self {
+        let micros = i64::from(seconds).saturating_mul(MICROS);
+        Self(self.0.saturating_add(micros).min(LATEST_MICROS))
+    }
+
+    /// The calendar month (UTC) that the moment lies in.
+    #[must_use]
+    pub fn month(self) -> Month {
+        let date = self.civil().date();
+        let year = i32::from(date.year());
+        let month = i32::from(date.month());
+        Month(year.saturating_mul(12).saturating_add(month.saturating_sub(1)))
+    }
+
+    fn civil(self) -> jiff::civil::DateTime {
+        let stamp = jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        jiff::tz::Offset::UTC.to_datetime(stamp)
+    }
+}
+
+/// RFC 3339 with exactly six decimals: `2026-11-22T08:00:00.000000Z`.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let civil = self.civil();
+        let (date, time) = (civil.date(), civil.time());
+        write!(
+            f,
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z",
+            date.year(),
+            date.month(),
+            date.day(),
+            time.hour(),
+            time.minute(),
+            time.second(),
+            self.0.rem_euclid(MICROS)
+        )
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        let stamp: jiff::Timestamp = text.parse().map_err(de::Error::custom)?;
+        Self::from_micros(stamp.as_microsecond()).ok_or_else(|| de::Error::custom("outside of 1970 to 9999"))
+    }
+}
+
+/// A calendar month: months since January of the year 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Month(i32);
+
+impl Month {
+    /// The month with this number, as [`Month::number`] gives it.
+    #[must_use]
+    pub const fn from_number(number: i32) -> Self {
+        Self(number)
+    }
+
+    /// Months since January of the year 0.
+    #[must_use]
+    pub const fn number(self) -> i32 {
+        self.0
+    }
+
+    /// The first moment after the month that is `months` after this one: when points that live so long are over.
+    /// `None` past the year 9999.
+    #[must_use]
+    pub fn end_after(self, months: u8) -> Option<Timestamp> {
+        let next = self.0.checked_add(i32::from(months))?.checked_add(1)?;
+        let year = i16::try_from(next.div_euclid(12)).ok()?;
+        let month = i8::try_from(next.rem_euclid(12)).ok()?.checked_add(1)?;
+        let date = jiff::civil::Date::new(year, month, 1).ok()?;
+        let stamp = jiff::tz::Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()?;
+        Timestamp::from_micros(stamp.as_microsecond())
+    }
+}
+
+/// `2026-11`.
+impl fmt::Display for Month {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}", self.0.div_euclid(12), self.0.rem_euclid(12).saturating_add(1))
+    }
+}
+
+/// When a lot of points is over: at a moment, or never. Ordered as points are spent: the first to expire first, what
+/// never expires last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Expiry {
+    /// From this moment on the points are gone.
+    At(Timestamp),
+    /// The points stay.
+    Never,
+}
+
+impl Expiry {
+    /// What stands in a database for [`Expiry::Never`], so that it sorts last and keys stay free of nulls.
+    pub const NEVER_MICROS: i64 = i64::MAX;
+
+    /// Microseconds since 1970, [`Expiry::NEVER_MICROS`] for never.
+    #[must_use]
+    pub const fn micros(self) -> i64 {
+        match self {
+            Self::At(at) => at.micros(),
+            Self::Never => Self::NEVER_MICROS,
+        }
+    }
+
+    /// Reads what [`Expiry::micros`] wrote; `None` for what it never writes.
+    #[must_use]
+    pub fn from_micros(micros: i64) -> Option<Self> {
+        if micros == Self::NEVER_MICROS {
+            Some(Self::Never)
+        } else {
+            Timestamp::from_micros(micros).map(Self::At)
+        }
+    }
+
+    /// Whether points with this expiry are over at `now`.
+    #[must_use]
+    pub fn is_over(self, now: Timestamp) -> bool {
+        matches!(self, Self::At(at) if at <= now)
+    }
+
+    /// The moment, if there is one.
+    #[must_use]
+    pub const fn at(self) -> Option<Timestamp> {
+        match self {
+            Self::At(at) => Some(at),
+            Self::Never => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        serde_json::from_value(serde_json::Value::String(text.to_owned())).unwrap()
+    }
+
+    #[test]
+    fn moments_print_with_six_decimals_and_read_back() {
+        for text in
+            ["1970-01-01T00:00:00.000000Z", "2026-11-22T19:47:39.000001Z", "9999-12-31T23:59:59.000000Z"]
+        {
+            assert_eq!(at(text).to_string(), text);
+        }
+        assert_eq!(Timestamp::from_micros(-1), None);
+        assert_eq!(Timestamp::from_micros(i64::MAX), None);
+    }
+
+    #[test]
+    fn points_expire_at_the_end_of_a_calendar_month() {
+        for (earned, months, over) in [
+            ("2026-11-22T19:47:39.000000Z", 0, "2026-12-01T00:00:00.000000Z"),
+            ("2026-11-30T23:59:59.999999Z", 1, "2027-01-01T00:00:00.000000Z"),
+            ("2026-12-01T00:00:00.000000Z", 12, "2028-01-01T00:00:00.000000Z"),
+            ("2024-02-29T12:00:00.000000Z", 24, "2026-03-01T00:00:00.000000Z"),
+        ] {
+            assert_eq!(at(earned).month().end_after(months), Some(at(over)), "{earned} + {months}");
+        }
+        assert_eq!(at("2026-11-22T19:47:39.000000Z").month().to_string(), "2026-11");
+        assert_eq!(at("9999-12-01T00:00:00.000000Z").month().end_after(1), None);
+    }
+
+    #[test]
+    fn what_never_expires_is_spent_last() {
+        let soon = Expiry::At(at("2026-12-01T00:00:00.000000Z"));
+        assert!(soon < Expiry::Never);
+        assert_eq!(Expiry::from_micros(Expiry::Never.micros()), Some(Expiry::Never));
+        assert!(soon.is_over(at("2026-12-01T00:00:00.000000Z")));
+        assert!(!soon.is_over(at("2026-11-30T23:59:59.999999Z")));
+    }
+}

@@ -1,0 +1,166 @@
+//! The engine: commands from all connections, drained into batches, one transaction per batch.
+//!
+//! ```text
+//! handler --submit--> queue (bounded) --drain--> batch --facts, footprint--> store.transact(decide) --answers--> handlers
+//! sweeper --due------>   ^
+//! ```
+//!
+//! There is no waiting for a batch to fill: a lone command is a batch of one, and what arrives while a batch is written is
+//! the next batch. A handler only waits for its answer: when its caller goes away or its deadline passes, the write goes on.
+//!
+//! Absent on purpose: gRPC, SQL, rules.
+
+mod batch;
+mod sweeper;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pointbridge_core::command::Envelope;
+use pointbridge_core::record::Record;
+use pointbridge_core::rejection::Rejection;
+use pointbridge_core::seed::Seed;
+use pointbridge_store::{Store, StoreError};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+/// Draws the seed of a command: a time-ordered id and 256 random bits.
+pub type DrawSeed = Arc<dyn Fn() -> Seed + Send + Sync>;
+
+/// The engine's bounds.
+#[derive(Clone)]
+pub struct Options {
+    /// How many commands may wait; one more is refused with OVERLOADED. At the rate of a slow disk (1,000 commands/s) the
+    /// default of 4,096 is about four seconds of work, less than a caller's deadline.
+    pub queue_commands_max: usize,
+    /// How many commands make a batch at most. A batch of 1,024 prepares is about 2 MiB of rows.
+    pub batch_commands_max: usize,
+    /// How often the sweeper looks for what time asks for.
+    pub sweep_interval: Duration,
+    /// How much of each kind it takes at a time.
+    pub sweep_items_max: u32,
+    /// Where seeds for the sweeper's own commands come from.
+    pub draw_seed: DrawSeed,
+}
+
+impl Options {
+    /// The defaults.
+    #[must_use]
+    pub fn new(draw_seed: DrawSeed) -> Self {
+        Self {
+            queue_commands_max: 4096,
+            batch_commands_max: 1024,
+            sweep_interval: Duration::from_millis(200),
+            sweep_items_max: 512,
+            draw_seed,
+        }
+    }
+}
+
+/// Why a command has no record to show.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The rules refused it.
+    #[error(transparent)]
+    Refused(#[from] Rejection),
+    /// Too many commands wait. Nothing was done.
+    #[error("too many commands wait")]
+    Overloaded,
+    /// The hub is going down. Nothing was done.
+    #[error("the hub is going down")]
+    Draining,
+    /// Its decision kept being overtaken. Nothing was done.
+    #[error("the decision kept being overtaken by others on the same account")]
+    Overtaken,
+    /// The store failed.
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+/// A command and where its answer goes.
+pub(crate) struct Waiting {
+    envelope: Arc<Envelope>,
+    answer: oneshot::Sender<Result<Option<Arc<Record>>, Failure>>,
+    reruns: u32,
+}
+
+/// A handle to the engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    queue: mpsc::Sender<Waiting>,
+    draining: watch::Receiver<bool>,
+}
+
+/// The engine's tasks, and what ends them.
+pub struct Running {
+    drain: watch::Sender<bool>,
+    broken: watch::Receiver<Option<String>>,
+    writer: JoinHandle<()>,
+    sweeper: JoinHandle<()>,
+}
+
+/// Starts the engine on a store.
+pub fn start<S: Store>(store: Arc<S>, options: Options) -> (Engine, Running) {
+    let (queue, waiting) = mpsc::channel(options.queue_commands_max);
+    let (drain, draining) = watch::channel(false);
+    let (break_down, broken) = watch::channel(None);
+    let engine = Engine { queue, draining: draining.clone() };
+    let writer = batch::Writer {
+        store: Arc::clone(&store),
+        waiting,
+        batch_commands_max: options.batch_commands_max,
+        draining: draining.clone(),
+        break_down,
+    };
+    let writer = tokio::spawn(writer.run());
+    let sweeper = tokio::spawn(sweeper::run(store, engine.clone(), options, draining));
+    (engine, Running { drain, broken, writer, sweeper })
+}
+
+impl Engine {
+    /// Hands a command over and waits for its answer. Dropping the future ends the waiting, never the command.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn submit(&self, envelope: Envelope) -> Result<Arc<Record>, Failure> {
+        match self.hand_over(envelope).await? {
+            Some(record) => Ok(record),
+            None => Err(Failure::Overtaken),
+        }
+    }
+
+    /// The same for what time asks for: `None` where there was nothing to do any more.
+    pub(crate) async fn hand_over(&self, envelope: Envelope) -> Result<Option<Arc<Record>>, Failure> {
+        if *self.draining.borrow() {
+            return Err(Failure::Draining);
+        }
+        let (answer, answered) = oneshot::channel();
+        let waiting = Waiting { envelope: Arc::new(envelope), answer, reruns: 0 };
+        self.queue.try_send(waiting).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => Failure::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => Failure::Draining,
+        })?;
+        // Without an answer the writer is gone in the middle of its work: what became of the command is not known here.
+        answered.await.unwrap_or_else(|_| {
+            Err(Failure::Store(StoreError::OutcomeUnknown("the writer ended".to_owned())))
+        })
+    }
+}
+
+impl Running {
+    /// Resolves when an invariant turned out broken, with what it was. The process must end then.
+    pub async fn broken(&self) -> String {
+        let mut broken = self.broken.clone();
+        match broken.wait_for(Option::is_some).await {
+            Ok(what) => what.clone().unwrap_or_default(),
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Takes nothing new, finishes what waits, and ends.
+    pub async fn drain(self) {
+        let _ = self.drain.send(true);
+        let _ = self.sweeper.await;
+        let _ = self.writer.await;
+    }
+}

@@ -1,0 +1,350 @@
+//! Connections from the outside: TCP accepted, TLS shaken, the principal read, and all of it bounded.
+//!
+//! The gRPC library's own listener sets no limit on half-open handshakes, connections or time; this one does:
+//!
+//! | bound | default | what happens beyond it |
+//! | --- | --- | --- |
+//! | handshakes under way | 512 | the next ones wait in the system's backlog |
+//! | handshakes under way from one address | 128 | the connection is cut |
+//! | time for a handshake | 5 s | the connection is cut |
+//! | connections | 2,000 | the connection is cut |
+//! | connections of one partner | 64 | the connection is cut once the partner is known |
+//!
+//! A handshake runs in a task of its own, so a silent client keeps nobody waiting. A certificate that a known
+//! authority signed but that names no principal is let in as nobody: its calls can then be answered with a reason.
+//! What a principal may call, and whether the partner is suspended, is decided per request and not here.
+
+mod bound;
+mod sampled;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::server::Connected;
+
+use self::bound::{KeyedBound, KeyedPermit};
+use self::sampled::Sampler;
+use crate::peer::{PeerInfo, Principal, PrincipalError, TrustDomain};
+use crate::tls::ALPN_HTTP2;
+
+/// Connections that are ready and wait to be served; the server takes them at once, so a few are enough.
+const READY_MAX: usize = 16;
+/// How long accepting rests after the system refused (no more file descriptors, say): doubled each time.
+const BACKOFF_MIN: Duration = Duration::from_millis(10);
+const BACKOFF_MAX: Duration = Duration::from_secs(1);
+
+/// The bounds on connections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// How long a TLS handshake may take.
+    pub handshake_timeout: Duration,
+    /// Handshakes under way, in all.
+    pub handshakes_max: usize,
+    /// Handshakes under way from one IP address. A quarter of all, so that one source cannot use them up.
+    pub handshakes_per_address_max: usize,
+    /// Connections open, in all, handshakes included.
+    pub connections_max: usize,
+    /// Connections open per partner; the operator, the auditors and nobody count as one partner each.
+    pub connections_per_partner_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            handshake_timeout: Duration::from_secs(5),
+            handshakes_max: 512,
+            handshakes_per_address_max: 128,
+            connections_max: 2_000,
+            connections_per_partner_max: 64,
+        }
+    }
+}
+
+/// What connections are accepted with.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The TLS configuration, see [`crate::tls::server_config`].
+    pub tls: Arc<ServerConfig>,
+    /// The trust domain of every principal.
+    pub trust_domain: TrustDomain,
+    /// The bounds.
+    pub limits: Limits,
+}
+
+/// Accepts connections until `shutdown` turns true or its sender is gone; the stream then ends, and with it
+/// every handshake under way. Connections that were handed out stay open. The items are never errors: what goes
+/// wrong with one connection is logged, at most once a second, and the next one is served.
+///
+/// Must be called within a tokio runtime.
+pub fn incoming(
+    listener: TcpListener,
+    options: Options,
+    shutdown: watch::Receiver<bool>,
+) -> impl Stream<Item = io::Result<Connection>> + Send + Unpin + 'static {
+    let (ready, stream) = mpsc::channel(READY_MAX);
+    let gate = Arc::new(Gate::new(options));
+    tokio::spawn(async move {
+        tokio::select! {
+            biased;
+            () = stopped(shutdown.clone()) => {}
+            () = ready.closed() => {}
+            () = accept_forever(&listener, &gate, &ready, &shutdown) => {}
+        }
+    });
+    ReceiverStream::new(stream)
+}
+
+/// One connection with a client whose certificate was verified. Its place among the bounded ones is free again
+/// when it is dropped.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TlsStream<TcpStream>,
+    peer: PeerInfo,
+    _places: (OwnedSemaphorePermit, KeyedPermit<Party>),
+}
+
+impl Connected for Connection {
+    type ConnectInfo = PeerInfo;
+
+    fn connect_info(&self) -> PeerInfo {
+        self.peer.clone()
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// Whose connections are counted together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Party {
+    Partner(String),
+    /// The operator and the auditors, by role.
+    Role(crate::peer::Role),
+    /// Certificates that name no principal.
+    Nobody,
+}
+
+impl Party {
+    fn of(principal: &Result<Arc<Principal>, PrincipalError>) -> Self {
+        match principal {
+            Ok(principal) => match principal.partner_code() {
+                Some(code) => Self::Partner(code.to_owned()),
+                None => Self::Role(principal.role()),
+            },
+            Err(_) => Self::Nobody,
+        }
+    }
+}
+
+/// Why a connection was cut.
+#[derive(Debug, Error)]
+enum Cut {
+    #[error("too many handshakes are under way from this address")]
+    AddressBusy,
+    #[error("the hub has as many connections as it takes")]
+    HubFull,
+    #[error("its partner has as many connections as it may")]
+    PartnerFull,
+    #[error("the handshake took too long")]
+    HandshakeSlow,
+    #[error("the handshake failed: {0}")]
+    HandshakeFailed(io::Error),
+    #[error("the client does not speak HTTP/2")]
+    ProtocolMissing,
+}
+
+/// The bounds and what is counted against them.
+struct Gate {
+    tls: TlsAcceptor,
+    trust_domain: TrustDomain,
+    handshake_timeout: Duration,
+    handshakes: Arc<Semaphore>,
+    addresses: KeyedBound<IpAddr>,
+    connections: Arc<Semaphore>,
+    parties: KeyedBound<Party>,
+    sampler: Sampler,
+}
+
+/// A TCP connection that may begin its handshake.
+struct Admitted {
+    tcp: TcpStream,
+    remote: SocketAddr,
+    place: OwnedSemaphorePermit,
+    _handshake: (OwnedSemaphorePermit, KeyedPermit<IpAddr>),
+}
+
+impl Gate {
+    fn new(options: Options) -> Self {
+        let Options { tls, trust_domain, limits } = options;
+        Self {
+            tls: TlsAcceptor::from(tls),
+            trust_domain,
+            handshake_timeout: limits.handshake_timeout,
+            handshakes: Arc::new(Semaphore::new(limits.handshakes_max)),
+            addresses: KeyedBound::new(limits.handshakes_per_address_max),
+            connections: Arc::new(Semaphore::new(limits.connections_max)),
+            parties: KeyedBound::new(limits.connections_per_partner_max),
+            sampler: Sampler::default(),
+        }
+    }
+
+    fn admit(
+        &self,
+        tcp: TcpStream,
+        remote: SocketAddr,
+        handshake: OwnedSemaphorePermit,
+    ) -> Result<Admitted, Cut> {
+        let address = self.addresses.try_acquire(remote.ip()).ok_or(Cut::AddressBusy)?;
+        let place = Arc::clone(&self.connections).try_acquire_owned().map_err(|_| Cut::HubFull)?;
+        Ok(Admitted { tcp, remote, place, _handshake: (handshake, address) })
+    }
+
+    async fn shake(&self, tcp: TcpStream) -> Result<TlsStream<TcpStream>, Cut> {
+        tcp.set_nodelay(true).map_err(Cut::HandshakeFailed)?;
+        let stream = timeout(self.handshake_timeout, self.tls.accept(tcp))
+            .await
+            .map_err(|_| Cut::HandshakeSlow)?
+            .map_err(Cut::HandshakeFailed)?;
+        // A client that offers no protocol at all is let through by TLS.
+        match stream.get_ref().1.alpn_protocol() {
+            Some(ALPN_HTTP2) => Ok(stream),
+            _ => Err(Cut::ProtocolMissing),
+        }
+    }
+
+    fn identify(
+        &self,
+        stream: TlsStream<TcpStream>,
+        remote: SocketAddr,
+        place: OwnedSemaphorePermit,
+    ) -> Result<Connection, Cut> {
+        // The verifier lets nobody in without a certificate, so an absent one is a malformed one.
+        let leaf = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+        let principal = leaf
+            .ok_or(PrincipalError::CertificateMalformed)
+            .and_then(|leaf| Principal::from_certificate(leaf, &self.trust_domain))
+            .map(Arc::new);
+        let party = self.parties.try_acquire(Party::of(&principal)).ok_or(Cut::PartnerFull)?;
+        Ok(Connection { stream, peer: PeerInfo { principal, remote }, _places: (place, party) })
+    }
+
+    fn log(&self, remote: SocketAddr, cut: &Cut) {
+        if let Some(unlogged) = self.sampler.admit() {
+            tracing::warn!(%remote, reason = %cut, unlogged, "connection refused");
+        }
+    }
+}
+
+/// Accepts, and hands each connection to a task of its own. The next one is accepted only once there is room for
+/// its handshake.
+async fn accept_forever(
+    listener: &TcpListener,
+    gate: &Arc<Gate>,
+    ready: &mpsc::Sender<io::Result<Connection>>,
+    shutdown: &watch::Receiver<bool>,
+) {
+    let mut backoff = BACKOFF_MIN;
+    // The semaphore is never closed, so the loop ends with its caller only.
+    while let Ok(handshake) = Arc::clone(&gate.handshakes).acquire_owned().await {
+        match listener.accept().await {
+            Ok((tcp, remote)) => {
+                backoff = BACKOFF_MIN;
+                match gate.admit(tcp, remote, handshake) {
+                    Ok(admitted) => {
+                        let task = welcome(Arc::clone(gate), admitted, ready.clone());
+                        tokio::spawn(until_stopped(shutdown.clone(), task));
+                    }
+                    Err(cut) => gate.log(remote, &cut),
+                }
+            }
+            // The client went away between its knock and our answer.
+            Err(error) if is_of_the_client(&error) => {}
+            Err(error) => {
+                if let Some(unlogged) = gate.sampler.admit() {
+                    tracing::warn!(reason = %error, unlogged, "connections cannot be accepted");
+                }
+                sleep(backoff).await;
+                backoff = backoff.saturating_mul(2).min(BACKOFF_MAX);
+            }
+        }
+    }
+}
+
+/// Shakes hands and hands the connection over. The handshake counts as under way until the server took it.
+async fn welcome(gate: Arc<Gate>, admitted: Admitted, ready: mpsc::Sender<io::Result<Connection>>) {
+    let Admitted { tcp, remote, place, _handshake } = admitted;
+    let identified = gate.shake(tcp).await.and_then(|stream| gate.identify(stream, remote, place));
+    match identified {
+        // A server that is gone takes no connection; it is closed by being dropped.
+        Ok(connection) => drop(ready.send(Ok(connection)).await),
+        Err(cut) => gate.log(remote, &cut),
+    }
+}
+
+async fn until_stopped(shutdown: watch::Receiver<bool>, task: impl Future<Output = ()>) {
+    tokio::select! {
+        biased;
+        () = stopped(shutdown) => {}
+        () = task => {}
+    }
+}
+
+/// Waits for the signal; a sender that is gone counts as one, since nobody could give it any more.
+async fn stopped(mut shutdown: watch::Receiver<bool>) {
+    let _ = shutdown.wait_for(|stop| *stop).await;
+}
+
+fn is_of_the_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! The command line. `--help` on each command is enough to use it.
+
+mod bootstrap;
+mod check;
+mod migrate;
+mod out;
+mod pki;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Ends the process when an invariant is broken: nothing may go on then.
+const EXIT_BROKEN: u8 = 70;
+
+/// The points-interchange hub of a merchant alliance: recognize each other's members, exchange points, settle.
+#[derive(Debug, Parser)]
+#[command(name = "pointbridge", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the hub at work: an alliance of three partners, from their first agreement to the books.
+    ///
+    /// Starts a real hub in a folder of its own on a free port of this machine, connects the partners to it over mutual
+    /// TLS, and prints what the hub answered. Ends with an exit code other than 0 if anything came out differently than
+    /// the scenario says.
+    Demo(DemoArgs),
+    /// Run the hub.
+    ///
+    /// Settings come from <DATA>/pointbridge.toml, then from the environment, then from flags. Prints one line with its
+    /// address when it is ready; logs go to standard error. SIGTERM ends it in order.
+    Serve(serve::ServeArgs),
+    /// Make everything that a new hub needs: data folder, keys, database, development CA, and the first operator.
+    ///
+    /// What is there already is kept, so that it is also the way back when the only operator's certificate is lost.
+    Bootstrap(bootstrap::BootstrapArgs),
+    /// Keep a development CA: make it, and issue certificates for the hub, for partners and for people.
+    Pki(pki::PkiArgs),
+    /// Prove that no point and no money appeared from nothing: recompute the books from the records.
+    ///
+    /// Reads one snapshot of the database, of a running hub too, and shares no code with what wrote it. Exit code 1 where
+    /// something does not add up; each finding names its row.
+    Check(check::CheckArgs),
+    /// Bring the database's schema up to date. `serve` does the same at its start.
+    Migrate(migrate::MigrateArgs),
+}
+
+/// The folder that holds everything of a hub.
+#[derive(Debug, Clone, Args)]
+struct DataArgs {
+    /// The hub's data folder: database, keys, certificates, configuration.
+    #[arg(long, env = "POINTBRIDGE_DATA", default_value = "pointbridge-data", value_name = "FOLDER")]
+    data: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct DemoArgs {
+    /// Keep everything in this folder instead of a temporary one. It must be empty or not exist.
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    /// Print one JSON object instead of tables.
+    #[arg(long)]
+    json: bool,
+    /// Leave the hub running, and print calls to try with grpcurl.
+    #[arg(long)]
+    keep: bool,
+}
+
+impl Cli {
+    /// Runs the command.
+    pub async fn run(self) -> ExitCode {
+        let result = match self.command {
+            Command::Demo(DemoArgs { data, json, keep }) => {
+                crate::demo::run(crate::demo::Options { data, json, keep }).await
+            }
+            Command::Serve(args) => serve::run(args).await,
+            Command::Bootstrap(args) => bootstrap::run(&args).await,
+            Command::Pki(args) => pki::run(&args),
+            Command::Check(args) => check::run(&args).await,
+            Command::Migrate(args) => migrate::run(&args).await,
+        };
+        result.unwrap_or_else(|error| {
+            out::error(&error);
+            ExitCode::FAILURE
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent_and_every_part_of_it_is_explained() {
+        fn walk(command: &clap::Command) {
+            assert!(command.get_about().is_some(), "{} has no help", command.get_name());
+            for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
+                assert!(argument.get_help().is_some(), "{} {} has no help", command.get_name(), argument.get_id());
+            }
+            command.get_subcommands().for_each(walk);
+        }
+        let command = Cli::command();
+        command.clone().debug_assert();
+        walk(&command);
+    }
+}

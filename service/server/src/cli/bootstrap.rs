@@ -1,0 +1,105 @@
+//! `pointbridge bootstrap`: a hub from nothing, and the way back when the only operator's certificate is lost.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use pointbridge_store_sqlite::SqliteStore;
+
+use super::{DataArgs, out};
+use crate::config::{CONFIG_FILE, ConfigFile, DATABASE_FILE, PKI_FOLDER};
+use crate::keys::{KEY_RING_FILE, KeyRing};
+use crate::peer::{Principal, TrustDomain};
+use crate::pki::{Ca, LeafRequest};
+
+/// How long the development CA's own certificates live.
+const SERVER_DAYS: u32 = 365;
+const OPERATOR_DAYS: u32 = 90;
+
+#[derive(Debug, Args)]
+pub(super) struct BootstrapArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// The trust domain that stands in every certificate, for example alliance.example.
+    #[arg(long, value_name = "DOMAIN")]
+    trust_domain: String,
+    /// The first operator's name in certificates and records, for example wang.
+    #[arg(long, value_name = "SUBJECT")]
+    operator: String,
+    /// A DNS name or IP address that clients reach the hub by; may be given several times.
+    #[arg(long = "host", value_name = "NAME", default_values_t = ["localhost".to_owned(), "127.0.0.1".to_owned()])]
+    hosts: Vec<String>,
+    /// Replace this operator's certificate, if there is one.
+    #[arg(long)]
+    replace: bool,
+}
+
+pub(super) async fn run(args: &BootstrapArgs) -> anyhow::Result<ExitCode> {
+    let data = &args.data.data;
+    let trust_domain = TrustDomain::parse(&args.trust_domain)?;
+    let folder = |path: &Path| DirBuilder::new().recursive(true).mode(0o700).create(path);
+    folder(data).with_context(|| format!("the data folder {} cannot be made", data.display()))?;
+
+    let mut table = out::table(["what", "where", "state"]);
+    let mut note = |what: &str, path: &Path, is_new: bool| {
+        table.add_row([what, &path.display().to_string(), if is_new { "new" } else { "kept" }]);
+    };
+    let keys = data.join(KEY_RING_FILE);
+    let is_new = !keys.exists();
+    if is_new {
+        KeyRing::create(data)?
+    } else {
+        KeyRing::load(data)?
+    };
+    note("secret keys", &keys, is_new);
+
+    let database = data.join(DATABASE_FILE);
+    let is_new = !database.exists();
+    SqliteStore::migrate(&database).await?;
+    note("database", &database, is_new);
+
+    let pki = data.join(PKI_FOLDER);
+    let is_new = !pki.join("ca.key").exists();
+    folder(&pki)?;
+    let ca = if is_new { Ca::init(&pki, &trust_domain)? } else { Ca::open(&pki)? };
+    anyhow::ensure!(
+        ca.trust_domain().as_str() == trust_domain.as_str(),
+        "the CA in {} is for another trust domain",
+        pki.display()
+    );
+    note("development CA", &pki, is_new);
+
+    let server = pki.join("server.pem");
+    let is_new = !server.exists();
+    if is_new {
+        ca.issue(&LeafRequest::server(&args.hosts, SERVER_DAYS).named("server"))?;
+    }
+    note("hub certificate", &server, is_new);
+    let config = data.join(CONFIG_FILE);
+    note("configuration", &config, write_config(&config, &trust_domain)?);
+
+    let principal = Principal::from_path(&format!("operator/{}", args.operator), &trust_domain)?;
+    let request = LeafRequest::client(principal, OPERATOR_DAYS);
+    let operator = ca.issue(&if args.replace { request.replacing() } else { request })?;
+    note("operator certificate", &operator.certificate_pem, true);
+    out::line(table);
+    out::line(format_args!("start the hub with: pointbridge serve --data {}", data.display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the configuration file, unless there is one. Answers whether it did.
+fn write_config(path: &Path, trust_domain: &TrustDomain) -> anyhow::Result<bool> {
+    let config = ConfigFile { trust_domain: Some(trust_domain.as_str().to_owned()), ..ConfigFile::default() };
+    match OpenOptions::new().write(true).create_new(true).open(path) {
+        Ok(mut file) => {
+            file.write_all(toml::to_string(&config)?.as_bytes())?;
+            Ok(true)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error).with_context(|| format!("{} cannot be written", path.display())),
+    }
+}

@@ -1,0 +1,72 @@
+//! `pointbridge serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{DataArgs, EXIT_BROKEN, out};
+use crate::config::ConfigFile;
+use crate::serve::{Ready, Stopped, Tweaks};
+use crate::telemetry;
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// Address and port to listen on; port 0 takes a free one. 127.0.0.1:7443 if nothing else says so.
+    #[arg(long, env = "POINTBRIDGE_LISTEN", value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+    /// The trust domain that every client certificate's SPIFFE id must have.
+    #[arg(long, env = "POINTBRIDGE_TRUST_DOMAIN", value_name = "DOMAIN")]
+    trust_domain: Option<String>,
+    /// The hub's certificate chain, PEM. <DATA>/pki/server.pem if nothing else says so.
+    #[arg(long, env = "POINTBRIDGE_CERTIFICATE", value_name = "FILE")]
+    certificate: Option<PathBuf>,
+    /// The hub's private key, PEM, readable by its owner only. <DATA>/pki/server.key if nothing else says so.
+    #[arg(long, env = "POINTBRIDGE_KEY", value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// The CAs whose client certificates are taken, PEM. <DATA>/pki/ca.pem if nothing else says so.
+    #[arg(long, env = "POINTBRIDGE_CLIENT_CA", value_name = "FILE")]
+    client_ca: Option<PathBuf>,
+    /// What to log: error, warn, info, debug, or levels by module.
+    #[arg(long, env = "POINTBRIDGE_LOG", value_name = "FILTER")]
+    log: Option<String>,
+    /// Whether callers may list services by reflection, as grpcurl does. On if nothing else says so.
+    #[arg(long, env = "POINTBRIDGE_REFLECTION", value_name = "BOOL")]
+    reflection: Option<bool>,
+    /// Move the hub's clock, for rehearsals; loopback addresses only.
+    #[arg(long, hide = true, default_value_t = 0, allow_negative_numbers = true)]
+    clock_offset_seconds: i64,
+}
+
+pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
+    let data = args.data.data;
+    let flags = ConfigFile {
+        listen: args.listen,
+        trust_domain: args.trust_domain,
+        certificate: args.certificate.map(std::path::absolute).transpose()?,
+        key: args.key.map(std::path::absolute).transpose()?,
+        client_ca: args.client_ca.map(std::path::absolute).transpose()?,
+        log: args.log,
+        reflection: args.reflection,
+    };
+    let config = ConfigFile::read(&data)?.overridden_by(flags).resolve(&data)?;
+    telemetry::start_logging(config.log.as_deref())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let ready = Ready::prepare(config, Tweaks { clock_offset_seconds: args.clock_offset_seconds }).await?;
+    out::line(format_args!("listening on {}", ready.address));
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    Ok(match ready.serve(stop).await? {
+        Stopped::Asked | Stopped::Hard => ExitCode::SUCCESS,
+        Stopped::Broken(_) => ExitCode::from(EXIT_BROKEN),
+    })
+}

@@ -1,0 +1,172 @@
+//! The configuration of a serving hub: a file in the data folder, overridden by environment and flags.
+//!
+//! `pointbridge bootstrap` writes the file; every key of it has a flag and an environment variable of the same name.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+
+use crate::peer::TrustDomain;
+use crate::tls::ServerFiles;
+
+/// The file's name in the data folder.
+pub const CONFIG_FILE: &str = "pointbridge.toml";
+
+/// The database's name in the data folder.
+pub const DATABASE_FILE: &str = "pointbridge.db";
+
+/// The development CA's folder in the data folder.
+pub const PKI_FOLDER: &str = "pki";
+
+/// Where the hub listens if nobody says otherwise.
+pub const LISTEN_DEFAULT: &str = "127.0.0.1:7443";
+
+/// What stands in the file. Every key may be missing. Paths are relative to the data folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConfigFile {
+    /// Address and port to listen on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<SocketAddr>,
+    /// The trust domain of every SPIFFE id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trust_domain: Option<String>,
+    /// The hub's certificate chain, PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<PathBuf>,
+    /// Its private key, PEM, 0600.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<PathBuf>,
+    /// The CAs of client certificates, PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_ca: Option<PathBuf>,
+    /// What is logged: a level, or levels by module.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
+    /// Whether callers may list services by reflection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reflection: Option<bool>,
+}
+
+/// The effective configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The data folder.
+    pub data: PathBuf,
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// The trust domain of every SPIFFE id.
+    pub trust_domain: TrustDomain,
+    /// Certificates and key.
+    pub tls: ServerFiles,
+    /// What is logged.
+    pub log: Option<String>,
+    /// Whether callers may list services by reflection.
+    pub reflection: bool,
+}
+
+impl ConfigFile {
+    /// Reads the file of a data folder; one that is missing says nothing.
+    ///
+    /// # Errors
+    /// Where it cannot be read, with the line that is wrong.
+    pub fn read(data: &Path) -> anyhow::Result<Self> {
+        let path = data.join(CONFIG_FILE);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => toml::from_str(&text).with_context(|| format!("{} cannot be used", path.display())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
+        }
+    }
+
+    /// What `over` says, and where it says nothing, what this says.
+    #[must_use]
+    pub fn overridden_by(self, over: Self) -> Self {
+        Self {
+            listen: over.listen.or(self.listen),
+            trust_domain: over.trust_domain.or(self.trust_domain),
+            certificate: over.certificate.or(self.certificate),
+            key: over.key.or(self.key),
+            client_ca: over.client_ca.or(self.client_ca),
+            log: over.log.or(self.log),
+            reflection: over.reflection.or(self.reflection),
+        }
+    }
+
+    /// The effective configuration.
+    ///
+    /// # Errors
+    /// Every mistake at once, each with its key and what to do.
+    pub fn resolve(self, data: &Path) -> anyhow::Result<Config> {
+        let mut mistakes = Vec::new();
+        let trust_domain = match &self.trust_domain {
+            None => {
+                Err("trust_domain is not set: run `pointbridge bootstrap`, or give --trust-domain".to_owned())
+            }
+            Some(text) => TrustDomain::parse(text).map_err(|error| format!("trust_domain: {error}")),
+        };
+        let listen = match self.listen {
+            Some(listen) => Ok(listen),
+            None => LISTEN_DEFAULT.parse().map_err(|error| format!("listen: {error}")),
+        };
+        let path = |given: &Option<PathBuf>, default: &str| {
+            data.join(given.clone().unwrap_or_else(|| Path::new(PKI_FOLDER).join(default)))
+        };
+        let tls = ServerFiles {
+            certificate_pem: path(&self.certificate, "server.pem"),
+            key_pem: path(&self.key, "server.key"),
+            client_ca_pem: path(&self.client_ca, "ca.pem"),
+        };
+        for (key, file) in
+            [("certificate", &tls.certificate_pem), ("key", &tls.key_pem), ("client_ca", &tls.client_ca_pem)]
+        {
+            if !file.is_file() {
+                mistakes.push(format!("{key}: there is no file {}", file.display()));
+            }
+        }
+        match (trust_domain, listen) {
+            (Ok(trust_domain), Ok(listen)) if mistakes.is_empty() => Ok(Config {
+                data: data.to_owned(),
+                listen,
+                trust_domain,
+                tls,
+                log: self.log,
+                reflection: self.reflection.unwrap_or(true),
+            }),
+            (trust_domain, listen) => {
+                mistakes.extend(trust_domain.err());
+                mistakes.extend(listen.err());
+                Err(anyhow::anyhow!("the configuration cannot be used:\n  {}", mistakes.join("\n  ")))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_win_over_the_file_and_all_mistakes_are_told_at_once() {
+        let file: ConfigFile =
+            toml::from_str("trust_domain = \"a.example\"\nlisten = \"127.0.0.1:1\"").unwrap();
+        let flags = ConfigFile { listen: "127.0.0.1:2".parse().ok(), ..ConfigFile::default() };
+        let both = file.overridden_by(flags);
+        assert_eq!(both.listen, "127.0.0.1:2".parse().ok());
+        assert_eq!(both.trust_domain.as_deref(), Some("a.example"));
+
+        let folder = tempfile::tempdir().unwrap();
+        let wrong = ConfigFile { trust_domain: Some("Not A Domain".into()), ..ConfigFile::default() };
+        let told = wrong.resolve(folder.path()).unwrap_err().to_string();
+        for key in ["trust_domain", "certificate", "key", "client_ca"] {
+            assert!(told.contains(key), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_does_not_exist_is_a_mistake() {
+        assert!(toml::from_str::<ConfigFile>("lisen = \"127.0.0.1:1\"").is_err());
+    }
+}

@@ -1,0 +1,21 @@
+//! Pointbridge: the points-interchange hub, its server and command line.
+//!
+//! The only crate that knows both gRPC and the rules. A call goes `acceptor` (TLS) → `peer` (certificate → principal) →
+//! `authz` (method × role) → `rpc` (handler) → `wire` (protobuf → command) → the engine, and back.
+
+pub mod acceptor;
+pub mod authz;
+pub mod cli;
+pub mod config;
+pub mod demo;
+pub mod hub;
+pub mod keys;
+pub mod peer;
+pub mod pki;
+pub mod rpc;
+pub mod secret_file;
+pub mod serve;
+pub mod status;
+pub mod telemetry;
+pub mod tls;
+pub mod wire;

@@ -1,0 +1,93 @@
+//! PartnerService.
+
+use pointbridge_core::rejection::Reason;
+use pointbridge_core::text::PartnerCode;
+use pointbridge_proto::v1;
+use pointbridge_proto::v1::partner_service_server::PartnerService;
+use pointbridge_store::Store;
+use tonic::{Request, Response, Status};
+
+use super::{Services, found, page_of, parsed, read};
+use crate::wire::page::page;
+use crate::wire::{id, partner as wire, text};
+
+#[tonic::async_trait]
+impl<S: Store> PartnerService for Services<S> {
+    async fn create_partner(
+        &self,
+        request: Request<v1::CreatePartnerRequest>,
+    ) -> Result<Response<v1::CreatePartnerResponse>, Status> {
+        let record = self.hub.write(request, wire::create).await?;
+        Ok(Response::new(v1::CreatePartnerResponse { partner: Some(wire::of_record(&record)?) }))
+    }
+
+    async fn get_partner(
+        &self,
+        request: Request<v1::GetPartnerRequest>,
+    ) -> Result<Response<v1::GetPartnerResponse>, Status> {
+        let scope = self.hub.scope(&request).await?;
+        let code = parsed(text(PartnerCode::new(request.into_inner().code), "code"))?;
+        let partner = found(self.hub.store.partner(&scope, &code).await, Reason::PartnerNotFound, "code")?;
+        Ok(Response::new(v1::GetPartnerResponse { partner: Some(wire::partner(&partner)) }))
+    }
+
+    async fn list_partners(
+        &self,
+        request: Request<v1::ListPartnersRequest>,
+    ) -> Result<Response<v1::ListPartnersResponse>, Status> {
+        let scope = self.hub.scope(&request).await?;
+        let request = request.into_inner();
+        let page = parsed(page(request.page_size, &request.page_token))?;
+        let (partners, next_page_token) =
+            page_of(&read(self.hub.store.partners(&scope, &page).await)?, wire::partner);
+        Ok(Response::new(v1::ListPartnersResponse { partners, next_page_token }))
+    }
+
+    async fn update_partner(
+        &self,
+        request: Request<v1::UpdatePartnerRequest>,
+    ) -> Result<Response<v1::UpdatePartnerResponse>, Status> {
+        let record = self.hub.write(request, wire::update).await?;
+        Ok(Response::new(v1::UpdatePartnerResponse { partner: Some(wire::of_record(&record)?) }))
+    }
+
+    async fn create_program(
+        &self,
+        request: Request<v1::CreateProgramRequest>,
+    ) -> Result<Response<v1::CreateProgramResponse>, Status> {
+        let record = self.hub.write(request, wire::create_program).await?;
+        Ok(Response::new(v1::CreateProgramResponse { program: Some(wire::program_of_record(&record)?) }))
+    }
+
+    async fn update_program(
+        &self,
+        request: Request<v1::UpdateProgramRequest>,
+    ) -> Result<Response<v1::UpdateProgramResponse>, Status> {
+        let record = self.hub.write(request, wire::update_program).await?;
+        Ok(Response::new(v1::UpdateProgramResponse { program: Some(wire::program_of_record(&record)?) }))
+    }
+
+    async fn get_program(
+        &self,
+        request: Request<v1::GetProgramRequest>,
+    ) -> Result<Response<v1::GetProgramResponse>, Status> {
+        let scope = self.hub.scope(&request).await?;
+        let id = parsed(id(&request.into_inner().program_id, "program_id"))?;
+        let program = found(self.hub.store.program(&scope, id).await, Reason::ProgramNotFound, "program_id")?;
+        Ok(Response::new(v1::GetProgramResponse { program: Some(wire::program(&program)) }))
+    }
+
+    async fn list_programs(
+        &self,
+        request: Request<v1::ListProgramsRequest>,
+    ) -> Result<Response<v1::ListProgramsResponse>, Status> {
+        let scope = self.hub.scope(&request).await?;
+        let request = request.into_inner();
+        let page = parsed(page(request.page_size, &request.page_token))?;
+        let partner = request.partner_code.map(|code| text(PartnerCode::new(code), "partner_code"));
+        let partner = parsed(partner.transpose())?;
+        let paged = read(self.hub.store.programs(&scope, partner.as_ref(), &page).await)?;
+        let (programs, next_page_token) = page_of(&paged, wire::program);
+        Ok(Response::new(v1::ListProgramsResponse { programs, next_page_token }))
+    }
+}

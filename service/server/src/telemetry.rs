@@ -1,0 +1,22 @@
+//! Signals: structured logs, one JSON object a line, on standard error.
+//!
+//! No log line holds a member's identifier, a reference, an amount or a token: lines are made of fixed texts, methods,
+//! partner codes, counts and times. Absent: traces and metrics.
+
+use tracing_subscriber::EnvFilter;
+
+/// What is logged where nothing else is asked for.
+const FILTER_DEFAULT: &str = "info";
+
+/// Starts logging. `filter` is in the form of `RUST_LOG`: a level, or levels by module.
+///
+/// # Errors
+/// Where the filter cannot be read, with the place that is wrong. A second call has no effect.
+pub fn start_logging(filter: Option<&str>) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(filter.unwrap_or(FILTER_DEFAULT)).map_err(|error| {
+        anyhow::anyhow!("the log filter cannot be read: {error}; use a level such as info or debug")
+    })?;
+    let logger = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr);
+    let _ = logger.try_init();
+    Ok(())
+}

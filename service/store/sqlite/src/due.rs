@@ -1,0 +1,47 @@
+//! What time asks for: holds that are over, and accounts with lots that are.
+//!
+//! Both statements read an index that has only what is open, in the order of time, and stop at the limit.
+
+use pointbridge_core::ids::{ExchangeId, MembershipId};
+use pointbridge_store::{Due, StoreError};
+
+use crate::error;
+use crate::load;
+use crate::options::Clock;
+use crate::rows::Cells;
+use crate::session::{Bind, Session};
+use pointbridge_core::time::Timestamp;
+
+pub(crate) async fn read(
+    session: &mut Session<'_>,
+    clock: &Clock,
+    limit: u32,
+) -> Result<Vec<Due>, StoreError> {
+    let now = now(session, clock).await?;
+    let binds = || vec![Bind::Int(now.micros()), Bind::Int(i64::from(limit))];
+    let holds = session
+        .rows(
+            "select reservation_id from reservation where decided_at is null and hold_expires_at <= ?1
+             order by hold_expires_at, reservation_id limit ?2",
+            binds(),
+        )
+        .await?;
+    let lots = session
+        .rows(
+            "select distinct membership_id from lot
+             where remaining > held and expires_at < 9223372036854775807 and expires_at <= ?1
+             order by expires_at, membership_id limit ?2",
+            binds(),
+        )
+        .await?;
+    let holds = holds.iter().map(|row| row.id("reservation_id", ExchangeId::new).map(Due::Hold));
+    let lots = lots.iter().map(|row| row.id("membership_id", MembershipId::new).map(Due::Lots));
+    holds.chain(lots).collect()
+}
+
+/// The store's clock on the session's snapshot.
+pub(crate) async fn now(session: &mut Session<'_>, clock: &Clock) -> Result<Timestamp, StoreError> {
+    let row = session.row("select last_now from store_state", Vec::new()).await?;
+    let last = row.ok_or_else(|| error::broken("the store has no state"))?.time("last_now")?;
+    Ok(load::now(clock, last))
+}

@@ -1,0 +1,125 @@
+//! What SQLite's result codes mean to the seam.
+//!
+//! A constraint that refuses what the rules had decided, a guard that fires and a page that cannot be read are broken
+//! invariants: the text names the constraint. No room is told apart from no access, because it answers differently.
+
+use pointbridge_store::StoreError;
+use sqlx::error::DatabaseError;
+
+/// Primary result codes, the low byte of what SQLite answers: <https://www.sqlite.org/rescode.html>.
+mod code {
+    pub(super) const ERROR: i32 = 1;
+    pub(super) const INTERNAL: i32 = 2;
+    pub(super) const IOERR: i32 = 10;
+    pub(super) const CORRUPT: i32 = 11;
+    pub(super) const FULL: i32 = 13;
+    pub(super) const TOOBIG: i32 = 18;
+    pub(super) const CONSTRAINT: i32 = 19;
+    pub(super) const MISMATCH: i32 = 20;
+    pub(super) const MISUSE: i32 = 21;
+    pub(super) const RANGE: i32 = 25;
+    pub(super) const NOTADB: i32 = 26;
+}
+
+/// The seam's error for one of sqlx's.
+pub(crate) fn of(error: sqlx::Error) -> StoreError {
+    match error {
+        sqlx::Error::Database(error) => of_database(error.as_ref()),
+        sqlx::Error::Migrate(error) => StoreError::Schema(error.to_string()),
+        sqlx::Error::RowNotFound
+        | sqlx::Error::TypeNotFound { .. }
+        | sqlx::Error::ColumnIndexOutOfBounds { .. }
+        | sqlx::Error::ColumnNotFound(_)
+        | sqlx::Error::ColumnDecode { .. }
+        | sqlx::Error::Encode(_)
+        | sqlx::Error::Decode(_) => StoreError::Broken(error.to_string()),
+        other => StoreError::Unavailable(other.to_string()),
+    }
+}
+
+/// The seam's error for one that a commit answered with. The commit's bytes may have reached the file where writing or
+/// syncing it failed, so that only what SQLite refused before writing is known not to be there.
+pub(crate) fn of_commit(error: sqlx::Error) -> StoreError {
+    let is_known = match &error {
+        sqlx::Error::Database(error) => primary(error.as_ref()) != Some(code::IOERR),
+        _ => false,
+    };
+    if is_known { of(error) } else { StoreError::OutcomeUnknown(error.to_string()) }
+}
+
+/// A value that no rule can have led to.
+pub(crate) fn broken(what: &str) -> StoreError {
+    StoreError::Broken(what.to_owned())
+}
+
+fn primary(error: &dyn DatabaseError) -> Option<i32> {
+    error.code()?.parse::<i32>().ok().map(|extended| extended & 0xff)
+}
+
+fn of_database(error: &dyn DatabaseError) -> StoreError {
+    of_code(primary(error), error.message())
+}
+
+fn of_code(primary: Option<i32>, message: &str) -> StoreError {
+    let message = message.to_owned();
+    match primary {
+        Some(code::FULL | code::IOERR) => StoreError::Full(message),
+        Some(code::ERROR) if message.starts_with("no such") => StoreError::Schema(message),
+        Some(
+            code::ERROR
+            | code::INTERNAL
+            | code::CORRUPT
+            | code::TOOBIG
+            | code::CONSTRAINT
+            | code::MISMATCH
+            | code::MISUSE
+            | code::RANGE
+            | code::NOTADB,
+        ) => StoreError::Broken(message),
+        // Busy, locked, interrupted, no memory, no access: somebody else's turn, or the machine's fault.
+        _ => StoreError::Unavailable(message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_result_code_answers_as_what_it_is() {
+        let text = || "why".to_owned();
+        for (code, expected) in [
+            (1, StoreError::Broken(text())),
+            (5, StoreError::Unavailable(text())),
+            (6, StoreError::Unavailable(text())),
+            (7, StoreError::Unavailable(text())),
+            (8, StoreError::Unavailable(text())),
+            (9, StoreError::Unavailable(text())),
+            (10, StoreError::Full(text())),
+            (11, StoreError::Broken(text())),
+            (13, StoreError::Full(text())),
+            (14, StoreError::Unavailable(text())),
+            (19, StoreError::Broken(text())),
+            (26, StoreError::Broken(text())),
+        ] {
+            assert_eq!(of_code(Some(code), "why"), expected, "{code}");
+        }
+        assert_eq!(
+            of_code(Some(1), "no such table: lot"),
+            StoreError::Schema("no such table: lot".to_owned())
+        );
+        assert_eq!(of_code(None, "why"), StoreError::Unavailable(text()));
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_is_a_broken_invariant_and_a_busy_pool_is_not() {
+        assert!(matches!(of(sqlx::Error::RowNotFound), StoreError::Broken(_)));
+        assert!(matches!(of(sqlx::Error::PoolTimedOut), StoreError::Unavailable(_)));
+        assert!(matches!(of(sqlx::Error::WorkerCrashed), StoreError::Unavailable(_)));
+    }
+
+    #[test]
+    fn a_commit_whose_connection_broke_is_not_known() {
+        assert!(matches!(of_commit(sqlx::Error::WorkerCrashed), StoreError::OutcomeUnknown(_)));
+    }
+}

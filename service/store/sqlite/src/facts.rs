@@ -1,0 +1,127 @@
+//! Facts: what never changes, read on a reader's snapshot before the writer's lock is taken.
+//!
+//! One statement per kind of fact, none where nothing is asked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use pointbridge_core::agreement::Pair;
+use pointbridge_core::exposure::ExposureKey;
+use pointbridge_core::ids::{AgreementId, ConsentId, ExchangeId, MembershipId, ProgramId};
+use pointbridge_core::text::PartnerCode;
+use pointbridge_core::world::{ExchangeFact, FactQuery, Facts, LinkCodeFact, MembershipFact};
+use pointbridge_store::StoreError;
+use sqlx::sqlite::SqliteRow;
+
+use crate::error;
+use crate::keys;
+use crate::rows::{self, Cells};
+use crate::session::Session;
+
+pub(crate) async fn read(session: &mut Session<'_>, query: &FactQuery) -> Result<Facts, StoreError> {
+    let mut facts = Facts::default();
+    memberships(session, query, &mut facts).await?;
+    agreements(session, query, &mut facts).await?;
+    exchanges(session, query, &mut facts).await?;
+    consents(session, query, &mut facts).await?;
+    Ok(facts)
+}
+
+async fn memberships(
+    session: &mut Session<'_>,
+    query: &FactQuery,
+    facts: &mut Facts,
+) -> Result<(), StoreError> {
+    let sql = "select membership.membership_id, membership.program_id, program.partner_code
+         from json_each(?1) as asked
+         join membership on membership.membership_id = unhex(asked.value)
+         join program on program.program_id = membership.program_id";
+    for row in session.found(sql, query.memberships.iter().map(|id| keys::id!(id)).collect()).await? {
+        let fact = MembershipFact {
+            program_id: row.id("program_id", ProgramId::new)?,
+            partner: row.coded("partner_code")?,
+        };
+        facts.memberships.insert(row.id("membership_id", MembershipId::new)?, fact);
+    }
+    let sql = "select link_code.code_hash, link_code.membership_id from json_each(?1) as asked
+         join link_code on link_code.code_hash = unhex(asked.value)";
+    for row in session.found(sql, query.link_codes.iter().map(keys::hash).collect()).await? {
+        let fact = LinkCodeFact { membership_id: row.id("membership_id", MembershipId::new)? };
+        facts.link_codes.insert(row.hash("code_hash")?, fact);
+    }
+    Ok(())
+}
+
+async fn agreements(
+    session: &mut Session<'_>,
+    query: &FactQuery,
+    facts: &mut Facts,
+) -> Result<(), StoreError> {
+    let sql = "select agreement.agreement_id, agreement.low_code, agreement.high_code
+         from json_each(?1) as asked join agreement on agreement.agreement_id = unhex(asked.value)";
+    for row in session.found(sql, query.agreements.iter().map(|id| keys::id!(id)).collect()).await? {
+        facts.agreements.insert(row.id("agreement_id", AgreementId::new)?, rows::pair(&row)?);
+    }
+    let sql = "select agreement_version.* from json_each(?1) as asked
+         join agreement_version on agreement_version.agreement_id = unhex(asked.value ->> 0)
+             and agreement_version.version = asked.value ->> 1";
+    let asked = query.versions.iter().map(|(id, version)| (keys::id!(id), version)).collect();
+    for row in session.found(sql, asked).await? {
+        if let Some(version) = rows::version(&row, "")? {
+            facts.versions.insert((version.agreement_id, version.version), Arc::new(version));
+        }
+    }
+    Ok(())
+}
+
+async fn exchanges(
+    session: &mut Session<'_>,
+    query: &FactQuery,
+    facts: &mut Facts,
+) -> Result<(), StoreError> {
+    let sql = "select reservation.reservation_id, reservation.initiator_code, exchange_leg.source_membership_id,
+             exchange_leg.source_program_id, exchange_leg.destination_membership_id,
+             exchange_leg.destination_program_id, exchange_leg.debtor_code, exchange_leg.creditor_code,
+             exchange_leg.currency
+         from json_each(?1) as asked
+         join reservation on reservation.reservation_id = unhex(asked.value)
+         join exchange_leg on exchange_leg.reservation_id = reservation.reservation_id";
+    for row in session.found(sql, query.exchanges.iter().map(|id| keys::id!(id)).collect()).await? {
+        let initiator = row.coded("initiator_code")?;
+        let id = row.id("reservation_id", ExchangeId::new)?;
+        let fact = facts.exchanges.entry(id).or_insert_with(|| ExchangeFact {
+            initiator,
+            memberships: BTreeMap::new(),
+            exposures: BTreeSet::new(),
+        });
+        add_leg(fact, &row)?;
+    }
+    Ok(())
+}
+
+fn add_leg(fact: &mut ExchangeFact, row: &SqliteRow) -> Result<(), StoreError> {
+    for (membership, program) in [
+        ("source_membership_id", "source_program_id"),
+        ("destination_membership_id", "destination_program_id"),
+    ] {
+        let membership = row.id(membership, MembershipId::new)?;
+        fact.memberships.insert(membership, row.id(program, ProgramId::new)?);
+    }
+    let [debtor, creditor]: [PartnerCode; 2] = [row.coded("debtor_code")?, row.coded("creditor_code")?];
+    let pair = Pair::new(&debtor, &creditor).ok_or_else(|| error::broken("one partner owes itself"))?;
+    fact.exposures.insert(ExposureKey { pair, currency: row.coded("currency")? });
+    Ok(())
+}
+
+async fn consents(
+    session: &mut Session<'_>,
+    query: &FactQuery,
+    facts: &mut Facts,
+) -> Result<(), StoreError> {
+    let sql = "select consent.consent_id, consent.membership_id, consent.recipient_code, consent.consent_scope
+         from json_each(?1) as asked join consent on consent.consent_id = unhex(asked.value)";
+    for row in session.found(sql, query.consents.iter().map(|id| keys::id!(id)).collect()).await? {
+        facts.consents.insert(row.id("consent_id", ConsentId::new)?, rows::consent_key(&row)?);
+    }
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! The embedded store: the seam of `pointbridge-store` on SQLite.
+//!
+//! ```text
+//! open ──► schema (migrations)            session  one statement at a time, with its text shown to the hook
+//! transact ──► load (footprint → World) ──► decide ──► write (Changes → tables) ──► commit
+//! facts · view/<noun> · due · audit       reads, on connections of their own
+//! ```
+//!
+//! The database is in WAL mode with `synchronous = full`: what a commit answered is on the disk, and readers never wait for
+//! the writer. There is one writer connection, behind a lock, and a pool of read-only ones. Every statement takes arrays, as
+//! one JSON parameter that `json_each` unfolds, so that a batch of a thousand costs as many statements as a batch of one.
+//!
+//! Absent on purpose: rules. What the schema's constraints refuse was decided wrongly, and ends the process.
+
+mod audit;
+mod columns;
+mod due;
+mod error;
+mod facts;
+mod keys;
+mod load;
+mod open;
+mod options;
+mod rows;
+mod schema;
+mod session;
+mod transact;
+mod view;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use pointbridge_core::ids::MembershipId;
+use pointbridge_core::time::Timestamp;
+use pointbridge_core::world::{Changes, FactQuery, Facts, Footprint, World};
+use pointbridge_store::{AuditRow, Due, Store, StoreError};
+
+pub use open::SqliteStore;
+pub use options::{Clock, Options, StatementHook, system_clock};
+
+impl Store for SqliteStore {
+    async fn facts(&self, query: &FactQuery) -> Result<Facts, StoreError> {
+        facts::read(&mut self.reader().await?.session(), query).await
+    }
+
+    async fn transact<T, F>(&self, footprint: &Footprint, decide: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(World) -> (Changes, T) + Send + Sync,
+    {
+        transact::run(self, footprint, decide).await
+    }
+
+    async fn due(&self, limit: u32) -> Result<Vec<Due>, StoreError> {
+        let mut reader = self.reader().await?;
+        due::read(&mut reader.session(), self.clock(), limit).await
+    }
+
+    async fn audit(&self, visit: &mut (dyn FnMut(AuditRow) + Send)) -> Result<Timestamp, StoreError> {
+        let mut reader = self.reader().await?;
+        audit::show(&mut reader.session(), self.clock(), visit).await
+    }
+}
+
+/// The accounts of a footprint or a query, as their memberships.
+type Memberships = std::collections::BTreeSet<MembershipId>;

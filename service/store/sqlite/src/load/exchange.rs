@@ -1,0 +1,83 @@
+//! Loading exchanges: those that are named, and those that hold points of the named accounts past their time.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use pointbridge_core::agreement::Pair;
+use pointbridge_core::exposure::ExposureKey;
+use pointbridge_core::ids::{ExchangeId, MembershipId};
+use pointbridge_core::text::PartnerCode;
+use pointbridge_core::world::{AccountNeed, Footprint, World};
+use pointbridge_store::StoreError;
+
+use crate::error;
+use crate::keys;
+use crate::rows::{self, Cells};
+use crate::session::{Bind, Session};
+
+/// What the named exchanges and the overdue ones touch, beside what the footprint names.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    pub(super) initiators: BTreeSet<PartnerCode>,
+    pub(super) exposures: BTreeSet<ExposureKey>,
+}
+
+pub(super) async fn load(
+    session: &mut Session<'_>,
+    footprint: &Footprint,
+    world: &mut World,
+) -> Result<Touched, StoreError> {
+    let touched = overdue(session, footprint, world).await?;
+    let missing = footprint.exchanges.iter().filter(|id| !world.exchanges.contains_key(id));
+    let asked = missing.map(|id| keys::id!(id)).collect();
+    let sql = "select reservation.reservation_id, record.bytes from json_each(?1) as asked
+         join reservation on reservation.reservation_id = unhex(asked.value)
+         join record on record.record_id = reservation.last_record_id";
+    for row in session.found(sql, asked).await? {
+        let id = row.id("reservation_id", ExchangeId::new)?;
+        world.exchanges.insert(id, rows::record(&row)?);
+    }
+    Ok(touched)
+}
+
+async fn overdue(
+    session: &mut Session<'_>,
+    footprint: &Footprint,
+    world: &mut World,
+) -> Result<Touched, StoreError> {
+    let needed = footprint.accounts.iter().filter(|(_, need)| **need == AccountNeed::Lots);
+    let asked: Vec<_> = needed.map(|(id, _)| keys::id!(id)).collect();
+    let mut touched = Touched::default();
+    if asked.is_empty() {
+        return Ok(touched);
+    }
+    // From the few that are overdue to their legs: an account may have had any number of exchanges.
+    let rows = session
+        .rows(
+            "select exchange_leg.source_membership_id, reservation.reservation_id, record.bytes
+             from reservation
+             cross join exchange_leg on exchange_leg.reservation_id = reservation.reservation_id
+             join record on record.record_id = reservation.last_record_id
+             where reservation.decided_at is null and reservation.hold_expires_at <= ?1
+                 and exchange_leg.source_membership_id in (select unhex(value) from json_each(?2))",
+            vec![Bind::Int(world.now.micros()), keys::array(&asked)?],
+        )
+        .await?;
+    for row in rows {
+        let id = row.id("reservation_id", ExchangeId::new)?;
+        let membership = row.id("source_membership_id", MembershipId::new)?;
+        world.overdue.entry(membership).or_default().insert(id);
+        let record = rows::record(&row)?;
+        let exchange =
+            record.exchange().ok_or_else(|| error::broken("a reservation's last record is of no exchange"))?;
+        touched.initiators.insert(exchange.initiator.clone());
+        for leg in &exchange.legs {
+            let owed = &leg.obligation;
+            let pair = Pair::new(&owed.debtor, &owed.creditor)
+                .ok_or_else(|| error::broken("one partner owes itself"))?;
+            touched.exposures.insert(ExposureKey { pair, currency: owed.currency });
+        }
+        world.exchanges.insert(id, Arc::clone(&record));
+    }
+    Ok(touched)
+}

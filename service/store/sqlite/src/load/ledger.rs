@@ -1,0 +1,96 @@
+//! Loading accounts, their lots, live holds and exposures.
+
+use pointbridge_core::ids::MembershipId;
+use pointbridge_core::ledger::{LOTS_PER_COMMAND_MAX, LotSet};
+use pointbridge_core::text::PartnerCode;
+use pointbridge_core::world::{AccountNeed, Footprint, World};
+use pointbridge_store::StoreError;
+
+use super::exchange::Touched;
+use crate::Memberships;
+use crate::error;
+use crate::keys;
+use crate::rows::{self, Cells};
+use crate::session::{Bind, Session};
+
+pub(super) async fn load(
+    session: &mut Session<'_>,
+    footprint: &Footprint,
+    touched: Touched,
+    world: &mut World,
+) -> Result<(), StoreError> {
+    accounts(session, footprint, world).await?;
+    let needed = footprint.accounts.iter().filter(|(_, need)| **need == AccountNeed::Lots);
+    lots(session, &needed.map(|(id, _)| *id).collect(), world).await?;
+    let initiators: Vec<&PartnerCode> = footprint.initiators.union(&touched.initiators).collect();
+    let sql = "select initiator.partner_code, initiator.live_holds from json_each(?1) as asked
+         join initiator on initiator.partner_code = asked.value";
+    for row in session.found(sql, initiators).await? {
+        world.live_holds.insert(row.coded("partner_code")?, row.int("live_holds")?);
+    }
+    let exposures = footprint.exposures.union(&touched.exposures);
+    let asked = exposures.map(|key| (key.pair.low(), key.pair.high(), key.currency)).collect();
+    let sql = "select exposure.* from json_each(?1) as asked
+         join exposure on exposure.low_code = asked.value ->> 0 and exposure.high_code = asked.value ->> 1
+             and exposure.currency = asked.value ->> 2";
+    for row in session.found(sql, asked).await? {
+        let exposure = rows::exposure(&row)?;
+        world.exposures.insert(exposure.key.clone(), exposure);
+    }
+    Ok(())
+}
+
+async fn accounts(
+    session: &mut Session<'_>,
+    footprint: &Footprint,
+    world: &mut World,
+) -> Result<(), StoreError> {
+    let sql = "select account.* from json_each(?1) as asked
+         join account on account.membership_id = unhex(asked.value)";
+    let asked = footprint.accounts.keys().map(|id| keys::id!(id)).collect();
+    for row in session.found(sql, asked).await? {
+        let account = rows::account(&row)?;
+        world.accounts.insert(account.membership_id, account);
+    }
+    Ok(())
+}
+
+/// The lots with something free, the first to be spent first, and one more than a command may touch: it only tells that
+/// there are more.
+async fn lots(
+    session: &mut Session<'_>,
+    memberships: &Memberships,
+    world: &mut World,
+) -> Result<(), StoreError> {
+    if memberships.is_empty() {
+        return Ok(());
+    }
+    let most = i64::try_from(LOTS_PER_COMMAND_MAX).map_err(|_| error::broken("a bound beyond 64 bits"))?;
+    let asked: Vec<_> = memberships.iter().map(|id| keys::id!(id)).collect();
+    let rows = session
+        .rows(
+            "select * from (
+                 select lot.*, row_number() over (
+                     partition by lot.membership_id order by lot.expires_at, lot.origin_month, lot.exchangeable
+                 ) as turn
+                 from json_each(?1) as asked join lot on lot.membership_id = unhex(asked.value)
+                 where lot.remaining > lot.held
+             ) where turn <= ?2",
+            vec![keys::array(&asked)?, Bind::Int(most.saturating_add(1))],
+        )
+        .await?;
+    for membership in memberships {
+        world.lots.insert(*membership, LotSet { complete: true, ..LotSet::default() });
+    }
+    for row in rows {
+        let membership = row.id("membership_id", MembershipId::new)?;
+        let set = world.lots.entry(membership).or_default();
+        if row.int("turn")? > most {
+            set.complete = false;
+        } else {
+            let (key, lot) = rows::lot(&row)?;
+            set.lots.insert(key, lot);
+        }
+    }
+    Ok(())
+}

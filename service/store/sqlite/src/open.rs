@@ -1,0 +1,232 @@
+//! Opening and closing: the file, the connections, and the rows that a new store begins with.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pointbridge_store::StoreError;
+use sqlx::ConnectOptions;
+use sqlx::pool::PoolOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool};
+use tokio::sync::Mutex;
+
+use crate::error;
+use crate::options::{Clock, Options, StatementHook};
+use crate::rows::Cells;
+use crate::schema;
+use crate::session::{Bind, Reader, Session, Transaction, Writer};
+
+/// How long a statement waits for a lock of another process: a backup or a look into a live database, never our own
+/// readers.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a read waits for one of the readers before the store counts as busy.
+const READER_WAIT: Duration = Duration::from_secs(5);
+
+/// How many rows a statement may be ahead of who takes them: each hand-over between threads costs more than a row.
+const ROWS_AHEAD: usize = 512;
+
+/// Statements that a connection keeps compiled: there are about sixty.
+const STATEMENTS_KEPT: usize = 128;
+
+/// The first release without the fault that could lose committed pages when a WAL is reset.
+const VERSION_MIN: [u32; 3] = [3, 51, 3];
+
+/// A store on SQLite. Cheap to share; closed by [`SqliteStore::close`].
+pub struct SqliteStore {
+    writer: Arc<Mutex<Writer>>,
+    readers: SqlitePool,
+    clock: Clock,
+    hook: Option<StatementHook>,
+}
+
+impl SqliteStore {
+    /// Opens the store, and makes it where there is none and `migrate` is set.
+    ///
+    /// # Errors
+    /// [`StoreError::Schema`] where the schema is another than this program's: pending migrations without `migrate`, or
+    /// migrations that this program does not know. [`StoreError::Unavailable`] where the file cannot be opened.
+    pub async fn open(options: Options) -> Result<Self, StoreError> {
+        let Options { path, clock, statement_hook, readers, migrate } = options;
+        if migrate {
+            create_file(&path)?;
+        }
+        let mut conn = connect(&path).await?;
+        check_version(&mut conn).await?;
+        if migrate {
+            schema::migrate(&mut conn).await?;
+        } else {
+            schema::require_current(&mut conn).await?;
+        }
+        let writer = Arc::new(Mutex::new(Writer { conn, may_be_open: false }));
+        found(&writer, &clock).await?;
+        let readers = PoolOptions::<Sqlite>::new()
+            .max_connections(readers.max(1))
+            .acquire_timeout(READER_WAIT)
+            .test_before_acquire(false)
+            .connect_with(common(&path).read_only(true))
+            .await
+            .map_err(error::of)?;
+        Ok(Self { writer, readers, clock, hook: statement_hook })
+    }
+
+    /// Brings the schema of a database up to date, and makes the database where there is none. Nothing happens where it is
+    /// up to date already.
+    ///
+    /// # Errors
+    /// [`StoreError::Schema`] where the database has migrations that this program does not know, or others under the same
+    /// numbers.
+    pub async fn migrate(path: &Path) -> Result<(), StoreError> {
+        create_file(path)?;
+        let mut conn = connect(path).await?;
+        check_version(&mut conn).await?;
+        schema::migrate(&mut conn).await?;
+        conn.close().await.map_err(error::of)
+    }
+
+    /// The names of the migrations that [`SqliteStore::migrate`] would run, oldest first; all of them where there is no
+    /// database yet.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::migrate`].
+    pub async fn pending_migrations(path: &Path) -> Result<Vec<String>, StoreError> {
+        if !path.exists() {
+            return Ok(schema::all());
+        }
+        let mut conn = connect(path).await?;
+        let pending = schema::pending(&mut conn).await?;
+        conn.close().await.map_err(error::of)?;
+        Ok(pending)
+    }
+
+    /// The store's epoch: 1 in a new store, and one more with every restore of a backup.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn epoch(&self) -> Result<u32, StoreError> {
+        let mut reader = self.reader().await?;
+        let row = reader.session().row("select epoch from store_state", Vec::new()).await?;
+        row.ok_or_else(|| error::broken("the store has no state"))?.number("epoch")
+    }
+
+    /// Closes the connections, the writer's last, which moves the log's pages into the database. A batch that runs is
+    /// waited for.
+    pub async fn close(self) {
+        self.readers.close().await;
+        let mut writer = Arc::clone(&self.writer).lock_owned().await;
+        if let Err(error) = sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut writer.conn).await {
+            tracing::warn!(%error, "the write-ahead log stays beside the database");
+        }
+    }
+
+    /// The writer, in a transaction.
+    pub(crate) async fn transaction(&self) -> Result<Transaction<'_>, StoreError> {
+        let writer = Arc::clone(&self.writer).lock_owned().await;
+        Transaction::begin(writer, self.hook.as_ref()).await
+    }
+
+    /// A reader, on a snapshot.
+    pub(crate) async fn reader(&self) -> Result<Reader<'_>, StoreError> {
+        let snapshot = self.readers.begin().await.map_err(error::of)?;
+        Ok(Reader::new(snapshot, self.hook.as_ref()))
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+}
+
+fn common(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .row_buffer_size(ROWS_AHEAD)
+        .statement_cache_capacity(STATEMENTS_KEPT)
+        .thread_name(|number| format!("sqlite-{number}"))
+        .disable_statement_logging()
+}
+
+async fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
+    let options = common(path).journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+    options.connect().await.map_err(error::of)
+}
+
+/// Makes an empty file that only its owner can read, before SQLite would make one that everybody can. The log beside the
+/// database takes its rights over.
+fn create_file(path: &Path) -> Result<(), StoreError> {
+    let unavailable =
+        |error: io::Error| StoreError::Unavailable(format!("{} cannot be made: {error}", path.display()));
+    match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            // The folder's entry must last as well as the file's contents.
+            Some(parent) => fs::File::open(parent).and_then(|folder| folder.sync_all()).map_err(unavailable),
+            None => Ok(()),
+        },
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(unavailable(error)),
+    }
+}
+
+async fn check_version(conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    let mut session = Session::new(conn, None);
+    let row = session.row("select sqlite_version() as version", Vec::new()).await?;
+    let version = row.ok_or_else(|| error::broken("SQLite has no version"))?.text("version")?;
+    if is_current(&version) {
+        return Ok(());
+    }
+    Err(StoreError::Unavailable(format!(
+        "SQLite {version} is linked, but below {}.{}.{} a reset of the log can lose committed pages",
+        VERSION_MIN[0], VERSION_MIN[1], VERSION_MIN[2]
+    )))
+}
+
+fn is_current(version: &str) -> bool {
+    let parts: Option<Vec<u32>> = version.split('.').map(|part| part.parse().ok()).collect();
+    parts.is_some_and(|parts| parts.as_slice() >= VERSION_MIN.as_slice())
+}
+
+/// Writes the rows that a new store begins with. They are made here and not by the migration, because an id and a time are
+/// in them.
+async fn found(writer: &Arc<Mutex<Writer>>, clock: &Clock) -> Result<(), StoreError> {
+    let mut transaction = Transaction::begin(Arc::clone(writer).lock_owned().await, None).await?;
+    let now = clock().micros();
+    let mut session = transaction.session()?;
+    let is_new = session
+        .run(
+            "insert into store_state (store_state_id, epoch, last_now, created_at) values (1, 1, ?1, ?1)
+             on conflict do nothing",
+            vec![Bind::Int(now)],
+        )
+        .await?;
+    if is_new > 0 {
+        let window_id = uuid::Uuid::now_v7().as_bytes().to_vec();
+        session
+            .run(
+                "insert into settlement_window (window_id, opens_at, closes_at) values (?1, ?2, null)",
+                vec![Bind::Bytes(window_id), Bind::Int(now)],
+            )
+            .await?;
+    }
+    transaction.commit().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_by_number() {
+        for good in ["3.51.3", "3.51.10", "3.52.0", "4.0.0"] {
+            assert!(is_current(good), "{good}");
+        }
+        for bad in ["3.51.2", "3.9.9", "3.51", "", "x"] {
+            assert!(!is_current(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Rows as core's types. What cannot be read as what it should be is a broken invariant, and the text names the column.
+
+use std::sync::Arc;
+
+use pointbridge_core::agreement::{Agreement, AgreementVersion, Pair};
+use pointbridge_core::canonical::Hash;
+use pointbridge_core::exposure::{Exposure, ExposureKey};
+use pointbridge_core::ids::{AgreementId, ConsentId, LinkCodeId, MemberId, MembershipId, ProgramId};
+use pointbridge_core::ledger::{Account, Lot, LotKey};
+use pointbridge_core::member::{Consent, ConsentKey, LinkCode, Membership, Withdrawal};
+use pointbridge_core::partner::{Partner, Program};
+use pointbridge_core::points::Scale;
+use pointbridge_core::record::Record;
+use pointbridge_core::text::PartnerCode;
+use pointbridge_core::time::{Expiry, Month, Timestamp};
+use pointbridge_store::StoreError;
+use serde::Deserialize;
+use serde::de::value::StrDeserializer;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+use uuid::Uuid;
+
+use crate::error;
+
+/// The cells of a row by their columns' names.
+pub(crate) trait Cells {
+    fn int(&self, column: &str) -> Result<i64, StoreError>;
+    fn int_or_null(&self, column: &str) -> Result<Option<i64>, StoreError>;
+    fn text(&self, column: &str) -> Result<String, StoreError>;
+    fn text_or_null(&self, column: &str) -> Result<Option<String>, StoreError>;
+    fn bytes(&self, column: &str) -> Result<Vec<u8>, StoreError>;
+    fn bytes_or_null(&self, column: &str) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// A number that fits a smaller type.
+    fn number<T: TryFrom<i64>>(&self, column: &str) -> Result<T, StoreError> {
+        T::try_from(self.int(column)?).map_err(|_| unreadable(column))
+    }
+
+    fn number_or_null<T: TryFrom<i64>>(&self, column: &str) -> Result<Option<T>, StoreError> {
+        let int = self.int_or_null(column)?;
+        int.map(|int| T::try_from(int).map_err(|_| unreadable(column))).transpose()
+    }
+
+    /// A yes or no.
+    fn flag(&self, column: &str) -> Result<bool, StoreError> {
+        Ok(self.int(column)? != 0)
+    }
+
+    /// A text with a form: a code, a reference, a currency, an enum's name.
+    fn coded<T: for<'de> Deserialize<'de>>(&self, column: &str) -> Result<T, StoreError> {
+        decode(&self.text(column)?, column)
+    }
+
+    fn coded_or_null<T: for<'de> Deserialize<'de>>(&self, column: &str) -> Result<Option<T>, StoreError> {
+        self.text_or_null(column)?.map(|text| decode(&text, column)).transpose()
+    }
+
+    /// 16 bytes, as an id or as they are.
+    fn id<T>(&self, column: &str, make: impl FnOnce(Uuid) -> T) -> Result<T, StoreError> {
+        Uuid::from_slice(&self.bytes(column)?).map(make).map_err(|_| unreadable(column))
+    }
+
+    fn id_or_null<T>(&self, column: &str, make: impl FnOnce(Uuid) -> T) -> Result<Option<T>, StoreError> {
+        let bytes = self.bytes_or_null(column)?;
+        bytes.map(|b| Uuid::from_slice(&b).map(make).map_err(|_| unreadable(column))).transpose()
+    }
+
+    fn hash(&self, column: &str) -> Result<Hash, StoreError> {
+        Hash::try_from(self.bytes(column)?).map_err(|_| unreadable(column))
+    }
+
+    fn time(&self, column: &str) -> Result<Timestamp, StoreError> {
+        Timestamp::from_micros(self.int(column)?).ok_or_else(|| unreadable(column))
+    }
+
+    fn time_or_null(&self, column: &str) -> Result<Option<Timestamp>, StoreError> {
+        let micros = self.int_or_null(column)?;
+        micros.map(|micros| Timestamp::from_micros(micros).ok_or_else(|| unreadable(column))).transpose()
+    }
+}
+
+impl Cells for SqliteRow {
+    fn int(&self, column: &str) -> Result<i64, StoreError> {
+        self.try_get(column).map_err(error::of)
+    }
+
+    fn int_or_null(&self, column: &str) -> Result<Option<i64>, StoreError> {
+        self.try_get(column).map_err(error::of)
+    }
+
+    fn text(&self, column: &str) -> Result<String, StoreError> {
+        self.try_get(column).map_err(error::of)
+    }
+
+    fn text_or_null(&self, column: &str) -> Result<Option<String>, StoreError> {
+        self.try_get(column).map_err(error::of)
+    }
+
+    fn bytes(&self, column: &str) -> Result<Vec<u8>, StoreError> {
+        self.try_get(column).map_err(error::of)
+    }
+
+    fn bytes_or_null(&self, column: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.try_get(column).map_err(error::of)
+    }
+}
+
+fn decode<T: for<'de> Deserialize<'de>>(text: &str, column: &str) -> Result<T, StoreError> {
+    T::deserialize(StrDeserializer::<serde::de::value::Error>::new(text)).map_err(|_| unreadable(column))
+}
+
+fn unreadable(column: &str) -> StoreError {
+    StoreError::Broken(format!("the column {column} holds what was never written to it"))
+}
+
+pub(crate) fn partner(row: &SqliteRow) -> Result<Partner, StoreError> {
+    Ok(Partner {
+        code: row.coded("partner_code")?,
+        name: row.coded("partner_name")?,
+        status: row.coded("partner_status")?,
+        created_at: row.time("partner_created_at")?,
+        updated_at: row.time("partner_updated_at")?,
+    })
+}
+
+pub(crate) fn program(row: &SqliteRow) -> Result<Program, StoreError> {
+    let scale = Scale::new(row.number("scale")?).ok_or_else(|| unreadable("scale"))?;
+    Ok(Program {
+        program_id: row.id("program_id", ProgramId::new)?,
+        partner: row.coded("partner_code")?,
+        code: row.coded("program_code")?,
+        name: row.coded("program_name")?,
+        scale,
+        custody: row.coded("custody")?,
+        points_expiry_months: row.number("points_expiry_months")?,
+        created_at: row.time("program_created_at")?,
+        updated_at: row.time("program_updated_at")?,
+    })
+}
+
+pub(crate) fn membership(row: &SqliteRow) -> Result<Membership, StoreError> {
+    Ok(Membership {
+        membership_id: row.id("membership_id", MembershipId::new)?,
+        member_id: row.id("member_id", MemberId::new)?,
+        program_id: row.id("program_id", ProgramId::new)?,
+        partner: row.coded("partner_code")?,
+        external_reference: row.coded("external_reference")?,
+        reference_salt: row.id("reference_salt", Uuid::into_bytes)?,
+        status: row.coded("membership_status")?,
+        created_at: row.time("membership_created_at")?,
+    })
+}
+
+pub(crate) fn link_code(row: &SqliteRow) -> Result<LinkCode, StoreError> {
+    Ok(LinkCode {
+        link_code_id: row.id("link_code_id", LinkCodeId::new)?,
+        code_hash: row.hash("code_hash")?,
+        membership_id: row.id("membership_id", MembershipId::new)?,
+        partner: row.coded("partner_code")?,
+        expires_at: row.time("expires_at")?,
+        used_by: row.id_or_null("used_by_membership_id", MembershipId::new)?,
+    })
+}
+
+pub(crate) fn pair(row: &SqliteRow) -> Result<Pair, StoreError> {
+    let [low, high]: [PartnerCode; 2] = [row.coded("low_code")?, row.coded("high_code")?];
+    Pair::new(&low, &high).ok_or_else(|| unreadable("high_code"))
+}
+
+pub(crate) fn agreement(row: &SqliteRow) -> Result<Agreement, StoreError> {
+    Ok(Agreement {
+        agreement_id: row.id("agreement_id", AgreementId::new)?,
+        pair: pair(row)?,
+        latest_version: row.number("latest_version")?,
+        active_version: row.number_or_null("active_version")?,
+        active_since: row.time_or_null("active_since")?,
+        pending_version: row.number_or_null("pending_version")?,
+        created_at: row.time("created_at")?,
+    })
+}
+
+/// A version whose columns have a prefix, so that two of them can stand in one row.
+pub(crate) fn version(row: &SqliteRow, prefix: &str) -> Result<Option<AgreementVersion>, StoreError> {
+    let named = |column: &str| format!("{prefix}{column}");
+    let Some(version) = row.number_or_null(&named("version"))? else { return Ok(None) };
+    let terms = serde_json::from_slice(&row.bytes(&named("terms"))?).map_err(|_| unreadable("terms"))?;
+    Ok(Some(AgreementVersion {
+        agreement_id: row.id("agreement_id", AgreementId::new)?,
+        version,
+        author: row.coded(&named("author_code"))?,
+        terms,
+        terms_hash: row.hash(&named("terms_hash"))?,
+        proposed_at: row.time(&named("proposed_at"))?,
+    }))
+}
+
+pub(crate) fn consent_key(row: &SqliteRow) -> Result<ConsentKey, StoreError> {
+    Ok(ConsentKey {
+        membership_id: row.id("membership_id", MembershipId::new)?,
+        recipient: row.coded("recipient_code")?,
+        scope: row.coded("consent_scope")?,
+    })
+}
+
+pub(crate) fn consent(row: &SqliteRow) -> Result<Consent, StoreError> {
+    let ConsentKey { membership_id, recipient, scope } = consent_key(row)?;
+    Ok(Consent {
+        consent_id: row.id("consent_id", ConsentId::new)?,
+        membership_id,
+        recipient,
+        scope,
+        purpose: row.coded("purpose")?,
+        notice_version: row.coded("notice_version")?,
+        evidence_hash: row.hash("evidence_hash")?,
+        granted_at: row.time("granted_at")?,
+        expires_at: row.time_or_null("expires_at")?,
+    })
+}
+
+/// The end of the row's consent, where it has one.
+pub(crate) fn withdrawal(row: &SqliteRow) -> Result<Option<Withdrawal>, StoreError> {
+    let Some(withdrawn_at) = row.time_or_null("withdrawn_at")? else { return Ok(None) };
+    let consent_id = row.id("consent_id", ConsentId::new)?;
+    Ok(Some(Withdrawal { consent_id, reason: row.coded("reason")?, withdrawn_at }))
+}
+
+pub(crate) fn account(row: &SqliteRow) -> Result<Account, StoreError> {
+    Ok(Account {
+        membership_id: row.id("membership_id", MembershipId::new)?,
+        posted: row.int("posted")?,
+        held: row.int("held")?,
+        postings: row.int("postings")?,
+        live_holds: row.number("live_holds")?,
+    })
+}
+
+pub(crate) fn lot(row: &SqliteRow) -> Result<(LotKey, Lot), StoreError> {
+    let expiry = Expiry::from_micros(row.int("expires_at")?).ok_or_else(|| unreadable("expires_at"))?;
+    let origin = Month::from_number(row.number("origin_month")?);
+    let key = LotKey { expiry, origin, exchangeable: row.flag("exchangeable")? };
+    Ok((key, Lot { remaining: row.int("remaining")?, held: row.int("held")? }))
+}
+
+pub(crate) fn exposure(row: &SqliteRow) -> Result<Exposure, StoreError> {
+    Ok(Exposure {
+        key: ExposureKey { pair: pair(row)?, currency: row.coded("currency")? },
+        committed_low: row.int("committed_low")?,
+        prepared_low: row.int("prepared_low")?,
+        prepared_high: row.int("prepared_high")?,
+    })
+}
+
+/// A record by its canonical bytes.
+pub(crate) fn record(row: &SqliteRow) -> Result<Arc<Record>, StoreError> {
+    Record::from_bytes(&row.bytes("bytes")?).map(Arc::new).map_err(|_| unreadable("bytes"))
+}

@@ -1,0 +1,207 @@
+//! Sessions: one statement after the other on one connection, and the transaction of the writer.
+//!
+//! **Dropped futures.** A caller may drop a future between any two statements, and a connection that goes on with a
+//! transaction half done would spoil the next batch. [`Transaction`] therefore notes on the writer, before `begin` is sent,
+//! that a transaction may be open, and takes the note off only when `commit` or `rollback` was answered. When it is dropped
+//! with the note on, it rolls back at once on a task that keeps the writer's lock until that is done; where there is no
+//! runtime left to do it, the next [`Transaction::begin`] does. Readers use sqlx's own transactions, which queue their
+//! rollback when they are dropped.
+//!
+//! The writer's statements `begin` and `commit` are plain text rather than sqlx's transaction, because SQLite ends a
+//! transaction itself after some errors, which sqlx's count of nested transactions does not see.
+
+use pointbridge_store::StoreError;
+use serde::Serialize;
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Sqlite, SqliteConnection};
+use tokio::sync::OwnedMutexGuard;
+use tokio_stream::StreamExt;
+
+use crate::error;
+use crate::keys;
+use crate::options::StatementHook;
+
+/// A parameter's value.
+#[derive(Debug, Clone)]
+pub(crate) enum Bind {
+    Text(String),
+    Int(i64),
+    Bytes(Vec<u8>),
+    Null,
+}
+
+impl Bind {
+    /// A text, or null.
+    pub(crate) fn text_or_null(text: Option<&str>) -> Self {
+        text.map_or(Self::Null, |text| Self::Text(text.to_owned()))
+    }
+}
+
+/// A connection and who is shown its statements.
+pub(crate) struct Session<'c> {
+    conn: &'c mut SqliteConnection,
+    hook: Option<&'c StatementHook>,
+}
+
+impl<'c> Session<'c> {
+    pub(crate) fn new(conn: &'c mut SqliteConnection, hook: Option<&'c StatementHook>) -> Self {
+        Self { conn, hook }
+    }
+
+    /// Runs a statement and answers with its rows.
+    pub(crate) async fn rows(
+        &mut self,
+        sql: &'static str,
+        binds: Vec<Bind>,
+    ) -> Result<Vec<SqliteRow>, StoreError> {
+        self.show(sql);
+        bound(sql, binds).fetch_all(&mut *self.conn).await.map_err(error::of)
+    }
+
+    /// Runs a statement that takes one array and answers with its rows. An empty array needs no statement.
+    pub(crate) async fn found<T: Serialize>(
+        &mut self,
+        sql: &'static str,
+        asked: Vec<T>,
+    ) -> Result<Vec<SqliteRow>, StoreError> {
+        if asked.is_empty() {
+            return Ok(Vec::new());
+        }
+        let array = keys::array(&asked)?;
+        drop(asked);
+        self.rows(sql, vec![array]).await
+    }
+
+    /// Runs a statement that answers with at most one row.
+    pub(crate) async fn row(
+        &mut self,
+        sql: &'static str,
+        binds: Vec<Bind>,
+    ) -> Result<Option<SqliteRow>, StoreError> {
+        self.show(sql);
+        bound(sql, binds).fetch_optional(&mut *self.conn).await.map_err(error::of)
+    }
+
+    /// Runs a statement and answers with how many rows it changed.
+    pub(crate) async fn run(&mut self, sql: &'static str, binds: Vec<Bind>) -> Result<u64, StoreError> {
+        self.show(sql);
+        let done = bound(sql, binds).execute(&mut *self.conn).await.map_err(error::of)?;
+        Ok(done.rows_affected())
+    }
+
+    /// Runs a statement and shows its rows one by one, without keeping them.
+    pub(crate) async fn each(
+        &mut self,
+        sql: &'static str,
+        visit: &mut (dyn FnMut(&SqliteRow) -> Result<(), StoreError> + Send),
+    ) -> Result<(), StoreError> {
+        self.show(sql);
+        let mut rows = sqlx::query(sql).fetch(&mut *self.conn);
+        while let Some(row) = rows.next().await {
+            visit(&row.map_err(error::of)?)?;
+        }
+        Ok(())
+    }
+
+    fn show(&self, sql: &str) {
+        if let Some(hook) = self.hook {
+            hook(sql);
+        }
+    }
+}
+
+fn bound(sql: &'static str, binds: Vec<Bind>) -> Query<'static, Sqlite, SqliteArguments> {
+    binds.into_iter().fold(sqlx::query(sql), |query, bind| match bind {
+        Bind::Text(text) => query.bind(text),
+        Bind::Int(int) => query.bind(int),
+        Bind::Bytes(bytes) => query.bind(bytes),
+        Bind::Null => query.bind(None::<i64>),
+    })
+}
+
+/// A read-only connection in a transaction: everything it reads is of one moment.
+pub(crate) struct Reader<'c> {
+    snapshot: sqlx::Transaction<'static, Sqlite>,
+    hook: Option<&'c StatementHook>,
+}
+
+impl<'c> Reader<'c> {
+    pub(crate) fn new(
+        snapshot: sqlx::Transaction<'static, Sqlite>,
+        hook: Option<&'c StatementHook>,
+    ) -> Self {
+        Self { snapshot, hook }
+    }
+
+    pub(crate) fn session(&mut self) -> Session<'_> {
+        Session::new(&mut self.snapshot, self.hook)
+    }
+}
+
+/// The one connection that writes.
+pub(crate) struct Writer {
+    pub(crate) conn: SqliteConnection,
+    /// Whether a transaction may be open.
+    pub(crate) may_be_open: bool,
+}
+
+impl Writer {
+    /// Makes sure that no transaction is open.
+    async fn settle(&mut self) {
+        if self.may_be_open {
+            // An error says that there was nothing to roll back, or that the connection is gone; `begin` tells which.
+            if let Err(error) = sqlx::query("rollback").execute(&mut self.conn).await {
+                tracing::debug!(%error, "rollback");
+            }
+            self.may_be_open = false;
+        }
+    }
+}
+
+/// The writer in a transaction.
+pub(crate) struct Transaction<'c> {
+    /// Taken only when the transaction is dropped.
+    writer: Option<OwnedMutexGuard<Writer>>,
+    hook: Option<&'c StatementHook>,
+}
+
+impl<'c> Transaction<'c> {
+    /// Takes the database's write lock.
+    pub(crate) async fn begin(
+        mut writer: OwnedMutexGuard<Writer>,
+        hook: Option<&'c StatementHook>,
+    ) -> Result<Self, StoreError> {
+        writer.settle().await;
+        writer.may_be_open = true;
+        let mut transaction = Self { writer: Some(writer), hook };
+        transaction.session()?.run("begin immediate", Vec::new()).await?;
+        Ok(transaction)
+    }
+
+    pub(crate) fn session(&mut self) -> Result<Session<'_>, StoreError> {
+        let writer = self.writer.as_mut().ok_or_else(|| error::broken("a transaction without a writer"))?;
+        Ok(Session::new(&mut writer.conn, self.hook))
+    }
+
+    /// Makes the changes last. Nothing else of the writer is used meanwhile.
+    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
+        let hook = self.hook;
+        let writer = self.writer.as_mut().ok_or_else(|| error::broken("a transaction without a writer"))?;
+        if let Some(hook) = hook {
+            hook("commit");
+        }
+        sqlx::query("commit").execute(&mut writer.conn).await.map_err(error::of_commit)?;
+        writer.may_be_open = false;
+        Ok(())
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        let Some(mut writer) = self.writer.take().filter(|writer| writer.may_be_open) else { return };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { writer.settle().await });
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Writing: changes become rows, each table with one statement whatever the number of rows.
+//!
+//! | order | what | statement (none where nothing changed) | rows |
+//! | --- | --- | --- | --- |
+//! | 1–4 | partners, programs, memberships, link codes | insert, or update of what may change | one each |
+//! | 5–6 | agreements, their new versions | insert or update; insert | one each |
+//! | 7–10 | consents, ends, what is in force | insert; insert; delete and insert or update | one each |
+//! | 11 | records | insert | one each |
+//! | 12 | accounts | insert or update | one each |
+//! | 13–14 | lots | insert of zeros where there is none; update by deltas | one per lot, twice |
+//! | 15–17 | reservations, legs, ends | insert; insert; update | one each |
+//! | 18–19 | live holds, exposures | insert or update | one per key |
+//! | 20–22 | postings, lot movements, obligations | insert | as many as the records have |
+//! | 23 | requests | insert | one each |
+//! | 24 | the last time | `store_state`, always | 1 |
+//!
+//! The order is that of the foreign keys. Locks: as in `load`, the write lock of the database is held from the beginning.
+//!
+//! Rows that are changed by deltas or ends are counted: where fewer rows changed than were decided on, an invariant is
+//! broken. Lots take the way over zeros because a constraint is checked before a conflict is found, so that a negative delta
+//! would be refused as a new row.
+
+mod exchange;
+mod ledger;
+mod party;
+
+use pointbridge_core::world::Changes;
+use pointbridge_store::StoreError;
+use serde::Serialize;
+
+use crate::error;
+use crate::keys;
+use crate::load::Place;
+use crate::session::{Bind, Session};
+
+/// Writes the changes of a batch.
+pub(crate) async fn changes(
+    session: &mut Session<'_>,
+    changes: &Changes,
+    place: Place,
+) -> Result<(), StoreError> {
+    party::write(session, changes).await?;
+    ledger::records(session, changes, place.record_number).await?;
+    ledger::balances(session, changes).await?;
+    exchange::write(session, changes).await?;
+    ledger::lines(session, changes, place.record_number).await?;
+    requests(session, changes).await?;
+    let sql = "update store_state set last_now = ?1";
+    session.run(sql, vec![Bind::Int(place.now.micros())]).await.map(|_| ())
+}
+
+/// Runs a statement over an array of rows, and answers with how many it changed. An empty array needs no statement.
+async fn put<T: Serialize>(
+    session: &mut Session<'_>,
+    sql: &'static str,
+    rows: Vec<T>,
+) -> Result<u64, StoreError> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let array = keys::array(&rows)?;
+    drop(rows);
+    session.run(sql, vec![array]).await
+}
+
+/// As [`put`], where every row of the array must change one of the table.
+async fn put_each<T: Serialize>(
+    session: &mut Session<'_>,
+    sql: &'static str,
+    rows: Vec<T>,
+    table: &str,
+) -> Result<(), StoreError> {
+    let expected = u64::try_from(rows.len()).map_err(|_| error::broken("a bound beyond 64 bits"))?;
+    let changed = put(session, sql, rows).await?;
+    if changed == expected {
+        return Ok(());
+    }
+    Err(StoreError::Broken(format!("{expected} rows of {table} were to change, and {changed} did")))
+}
+
+async fn requests(session: &mut Session<'_>, changes: &Changes) -> Result<(), StoreError> {
+    let rows = changes.requests.iter().map(|row| {
+        let key = &row.key;
+        (
+            &key.scope,
+            key.method,
+            key.request_id.simple(),
+            keys::hash(&row.body_hash),
+            keys::id!(row.record.record_id),
+            row.answered_at.micros(),
+        )
+    });
+    put(
+        session,
+        "insert into request (scope, method, request_id, body_hash, record_id, answered_at)
+         select value ->> 0, value ->> 1, unhex(value ->> 2), unhex(value ->> 3), unhex(value ->> 4), value ->> 5
+         from json_each(?1)",
+        rows.collect(),
+    )
+    .await
+    .map(|_| ())
+}

@@ -1,0 +1,190 @@
+//! Writing records with their lines, accounts and lots.
+
+use pointbridge_core::record::SealedRecord;
+use pointbridge_core::time::Expiry;
+use pointbridge_core::world::Changes;
+use pointbridge_store::StoreError;
+
+use super::{put, put_each};
+use crate::error;
+use crate::keys;
+use crate::session::Session;
+
+/// Writes the records; the first gets the number `first`.
+pub(super) async fn records(
+    session: &mut Session<'_>,
+    changes: &Changes,
+    first: i64,
+) -> Result<(), StoreError> {
+    let mut rows = Vec::with_capacity(changes.records.len());
+    for (number, sealed) in (first..).zip(&changes.records) {
+        let record = &sealed.record;
+        rows.push((
+            number,
+            keys::id!(record.record_id),
+            record.kind.as_str(),
+            record.decided_at.micros(),
+            record.window_id.map(|id| keys::id!(id)),
+            keys::canonical(&sealed.bytes)?,
+            keys::hash(&sealed.hash),
+            keys::bits(sealed.salt),
+        ));
+    }
+    put(
+        session,
+        "insert into record (record_number, record_id, kind, decided_at, window_id, bytes, hash, salt)
+         select value ->> 0, unhex(value ->> 1), value ->> 2, value ->> 3, unhex(value ->> 4),
+             cast(value ->> 5 as blob), unhex(value ->> 6), unhex(value ->> 7)
+         from json_each(?1)",
+        rows,
+    )
+    .await
+    .map(|_| ())
+}
+
+/// Writes accounts and lots as they are now.
+pub(super) async fn balances(session: &mut Session<'_>, changes: &Changes) -> Result<(), StoreError> {
+    let rows = changes.accounts.values();
+    let rows = rows.map(|a| (keys::id!(a.membership_id), a.posted, a.held, a.postings, a.live_holds));
+    put(
+        session,
+        "insert into account (membership_id, posted, held, postings, live_holds)
+         select unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4
+         from json_each(?1) where true
+         on conflict (membership_id) do update set
+             posted = excluded.posted, held = excluded.held, postings = excluded.postings,
+             live_holds = excluded.live_holds",
+        rows.collect(),
+    )
+    .await?;
+    let lots = || {
+        changes.lots.iter().map(|((membership, key), delta)| {
+            (
+                keys::id!(membership),
+                key.expiry.micros(),
+                key.origin.number(),
+                key.exchangeable,
+                delta.remaining,
+                delta.held,
+            )
+        })
+    };
+    put(
+        session,
+        "insert into lot (membership_id, expires_at, origin_month, exchangeable, remaining, held)
+         select unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, 0, 0 from json_each(?1) where true
+         on conflict do nothing",
+        lots().collect(),
+    )
+    .await?;
+    put_each(
+        session,
+        "update lot set remaining = lot.remaining + delta.remaining, held = lot.held + delta.held
+         from (
+             select unhex(value ->> 0) as membership_id, value ->> 1 as expires_at, value ->> 2 as origin_month,
+                 value ->> 3 as exchangeable, value ->> 4 as remaining, value ->> 5 as held
+             from json_each(?1)
+         ) as delta
+         where lot.membership_id = delta.membership_id and lot.expires_at = delta.expires_at
+             and lot.origin_month = delta.origin_month and lot.exchangeable = delta.exchangeable",
+        lots().collect(),
+        "lot",
+    )
+    .await
+}
+
+/// Writes what the records say line by line; the first record has the number `first`.
+pub(super) async fn lines(session: &mut Session<'_>, changes: &Changes, first: i64) -> Result<(), StoreError> {
+    postings(session, changes, first).await?;
+    lot_movements(session, changes, first).await?;
+    obligations(session, changes, first).await
+}
+
+/// The records with their numbers.
+fn numbered(changes: &Changes, first: i64) -> impl Iterator<Item = (i64, &SealedRecord)> {
+    (first..).zip(&changes.records)
+}
+
+async fn postings(session: &mut Session<'_>, changes: &Changes, first: i64) -> Result<(), StoreError> {
+    let rows = numbered(changes, first).flat_map(|(record_number, sealed)| {
+        (1_i64..).zip(&sealed.record.postings).map(move |(number, posting)| {
+            let member = posting.member.as_ref();
+            (
+                record_number,
+                number,
+                keys::id!(posting.program_id),
+                posting.account.as_str(),
+                posting.amount.minor(),
+                member.map(|m| (keys::id!(m.membership_id), m.sequence, m.balance_after.minor())),
+            )
+        })
+    });
+    put(
+        session,
+        "insert into posting (
+             record_number, posting_number, program_id, account, amount, membership_id, member_sequence, balance_after)
+         select value ->> 0, value ->> 1, unhex(value ->> 2), value ->> 3, value ->> 4, unhex(value ->> '$[5][0]'),
+             value ->> '$[5][1]', value ->> '$[5][2]'
+         from json_each(?1)",
+        rows.collect(),
+    )
+    .await
+    .map(|_| ())
+}
+
+async fn lot_movements(session: &mut Session<'_>, changes: &Changes, first: i64) -> Result<(), StoreError> {
+    let rows = numbered(changes, first).flat_map(|(record_number, sealed)| {
+        (1_i64..).zip(&sealed.record.lots).map(move |(number, moved)| {
+            (
+                record_number,
+                number,
+                keys::id!(moved.membership_id),
+                moved.expires_at.map_or(Expiry::NEVER_MICROS, |at| at.micros()),
+                moved.origin_month,
+                moved.exchangeable,
+                moved.remaining.minor(),
+                moved.held.minor(),
+            )
+        })
+    });
+    put(
+        session,
+        "insert into lot_movement (
+             record_number, movement_number, membership_id, expires_at, origin_month, exchangeable, remaining, held)
+         select value ->> 0, value ->> 1, unhex(value ->> 2), value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+             value ->> 7
+         from json_each(?1)",
+        rows.collect(),
+    )
+    .await
+    .map(|_| ())
+}
+
+async fn obligations(session: &mut Session<'_>, changes: &Changes, first: i64) -> Result<(), StoreError> {
+    let mut rows = Vec::new();
+    for (record_number, sealed) in numbered(changes, first) {
+        for (number, owed) in (1_i64..).zip(&sealed.record.obligations) {
+            let window = sealed.record.window_id;
+            let window = window.ok_or_else(|| error::broken("an obligation without a window"))?;
+            rows.push((
+                record_number,
+                number,
+                &owed.debtor,
+                &owed.creditor,
+                owed.currency,
+                owed.money.millionths(),
+                keys::id!(window),
+            ));
+        }
+    }
+    put(
+        session,
+        "insert into obligation (
+             record_number, obligation_number, debtor_code, creditor_code, currency, money, window_id)
+         select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, unhex(value ->> 6)
+         from json_each(?1)",
+        rows,
+    )
+    .await
+    .map(|_| ())
+}

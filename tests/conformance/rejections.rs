@@ -1,0 +1,72 @@
+//! Promises about refusals: every command, every reason, a line per event; and no refusal changes a value.
+//!
+//! That the lines cover every reason of every method is a test of its own, against the list that the proto prints.
+
+mod exchanges;
+mod parties;
+mod people;
+mod points;
+mod standing;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use pointbridge_core::command::{Envelope, PRECEDENCE, RequestRejection, StandingRejection};
+use pointbridge_core::rejection::Reason;
+use pointbridge_core::world::{Changes, Footprint};
+use pointbridge_store::Store;
+use pointbridge_tests::hub::Hub;
+
+/// Which method was refused for which reason.
+type Seen = BTreeSet<(&'static str, Reason)>;
+
+/// One event: what makes it, the command, and why it is refused.
+type Line = (&'static str, Arc<Envelope>, Reason);
+
+/// Runs the lines and checks reasons and that nothing changes.
+async fn refuse<S: Store>(hub: &Hub<S>, lines: impl IntoIterator<Item = Line>) -> Seen {
+    let mut seen = Seen::new();
+    for (event, envelope, reason) in lines {
+        let before = hub.rows().await;
+        let method = envelope.command.method();
+        let refusal = hub.refused(envelope).await;
+        assert_eq!(refusal.reason, reason, "{method}, {event}: {refusal}");
+        assert!(!refusal.message.is_empty());
+        assert_eq!(hub.rows().await, before, "{method}, {event}: a refusal changes no value");
+        seen.insert((method, reason));
+    }
+    seen
+}
+
+/// Writes what no command of today can make, a suspended partner or a frozen membership.
+async fn force<S: Store>(hub: &Hub<S>, changes: Changes) {
+    let written = hub.store.transact(&Footprint::default(), |_| (changes.clone(), ()));
+    written.await.unwrap();
+}
+
+/// Reasons that are no method's own, and are held for all methods together by [`standing`] and by the request ids' promises.
+fn is_common(reason: Reason) -> bool {
+    RequestRejection::ORDER.contains(&reason) || StandingRejection::ORDER.contains(&reason)
+}
+
+#[tokio::test]
+async fn the_lines_cover_every_reason_of_every_method() {
+    let mut seen = Seen::new();
+    seen.extend(parties::partners_and_programs(&crate::bench::memory()).await);
+    seen.extend(parties::agreements(&crate::bench::memory()).await);
+    seen.extend(people::memberships_and_links(&crate::bench::memory()).await);
+    seen.extend(people::consents(&crate::bench::memory()).await);
+    seen.extend(points::accruals(&crate::bench::memory()).await);
+    seen.extend(points::adjustments(&crate::bench::memory()).await);
+    seen.extend(exchanges::quotes(&crate::bench::memory()).await);
+    seen.extend(exchanges::ends(&crate::bench::memory()).await);
+    seen.extend(exchanges::amounts(&crate::bench::memory()).await);
+    seen.extend(exchanges::limits(&crate::bench::memory()).await);
+    seen.extend(exchanges::second_phases(&crate::bench::memory()).await);
+    let printed = PRECEDENCE.iter().flat_map(|(method, orders)| {
+        orders.iter().flat_map(|order| order.iter()).map(move |reason| (*method, *reason))
+    });
+    let missing: Vec<_> =
+        printed.filter(|(_, reason)| !is_common(*reason)).filter(|line| !seen.contains(line)).collect();
+    assert_eq!(missing, []);
+}

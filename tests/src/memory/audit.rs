@@ -1,0 +1,212 @@
+//! Every row of the reference store as the check sees it, in the order of [`AuditRow`]'s variants and by key in each.
+
+use std::collections::BTreeMap;
+
+use pointbridge_core::record::SealedRecord;
+use pointbridge_core::time::Expiry;
+use pointbridge_store::AuditRow;
+
+use super::state::State;
+
+/// Where rows go.
+type Visit<'a> = &'a mut (dyn FnMut(AuditRow) + Send);
+
+/// Shows every row.
+pub(super) fn rows(state: &State, visit: Visit<'_>) {
+    parties(state, visit);
+    let mut by_id: Vec<&SealedRecord> = state.records.iter().collect();
+    for sealed in &by_id {
+        visit(record(sealed));
+    }
+    by_id.sort_by_key(|sealed| sealed.record.record_id);
+    for part in [postings, lot_movements, obligations] {
+        by_id.iter().flat_map(|sealed| part(sealed)).for_each(&mut *visit);
+    }
+    for (key, request) in &state.requests {
+        visit(AuditRow::Request {
+            scope: key.scope.clone(),
+            method: key.method.to_owned(),
+            request_id: key.request_id.to_string(),
+            record_id: request.record_id.to_string(),
+        });
+    }
+    exchanges(state, visit);
+    balances(state, visit);
+}
+
+fn parties(state: &State, visit: Visit<'_>) {
+    visit(AuditRow::Window {
+        window_id: state.window.window_id.to_string(),
+        opens_at: state.window.opens_at.micros(),
+        closes_at: None,
+    });
+    for program in state.programs.values() {
+        visit(AuditRow::Program {
+            program_id: program.program_id.to_string(),
+            partner_code: program.partner.to_string(),
+            scale: i64::from(program.scale.decimals()),
+        });
+    }
+    for membership in state.memberships.values() {
+        visit(AuditRow::Membership {
+            membership_id: membership.membership_id.to_string(),
+            program_id: membership.program_id.to_string(),
+            external_reference: membership.external_reference.to_string(),
+            reference_salt: membership.reference_salt.to_vec(),
+        });
+    }
+    let agreements: BTreeMap<_, _> = state.agreements.values().map(|a| (a.agreement_id, a)).collect();
+    for agreement in agreements.values() {
+        visit(AuditRow::Agreement {
+            agreement_id: agreement.agreement_id.to_string(),
+            low_code: agreement.pair.low().to_string(),
+            high_code: agreement.pair.high().to_string(),
+            active_version: agreement.active_version.map(i64::from),
+            latest_version: i64::from(agreement.latest_version),
+        });
+    }
+    for version in state.versions.values() {
+        visit(AuditRow::AgreementVersion {
+            agreement_id: version.agreement_id.to_string(),
+            version: i64::from(version.version),
+            terms: version.terms.seal().map(|(bytes, _)| bytes).unwrap_or_default(),
+            terms_hash: version.terms_hash.to_vec(),
+        });
+    }
+}
+
+fn record(sealed: &SealedRecord) -> AuditRow {
+    AuditRow::Record {
+        record_id: sealed.record.record_id.to_string(),
+        kind: sealed.record.kind.as_str().to_owned(),
+        decided_at: sealed.record.decided_at.micros(),
+        window_id: sealed.record.window_id.map(|id| id.to_string()),
+        bytes: sealed.bytes.clone(),
+        hash: sealed.hash.to_vec(),
+    }
+}
+
+fn postings(sealed: &SealedRecord) -> Vec<AuditRow> {
+    let numbered = (1..).zip(&sealed.record.postings);
+    let row = |(number, posting): (i64, &pointbridge_core::ledger::Posting)| AuditRow::Posting {
+        record_id: sealed.record.record_id.to_string(),
+        number,
+        program_id: posting.program_id.to_string(),
+        account: posting.account.as_str().to_owned(),
+        amount: posting.amount.minor(),
+        membership_id: posting.member.as_ref().map(|member| member.membership_id.to_string()),
+        sequence: posting.member.as_ref().map(|member| member.sequence),
+        balance_after: posting.member.as_ref().map(|member| member.balance_after.minor()),
+    };
+    numbered.map(row).collect()
+}
+
+fn lot_movements(sealed: &SealedRecord) -> Vec<AuditRow> {
+    let numbered = (1..).zip(&sealed.record.lots);
+    let row = |(number, moved): (i64, &pointbridge_core::ledger::LotMovement)| AuditRow::LotMovement {
+        record_id: sealed.record.record_id.to_string(),
+        number,
+        membership_id: moved.membership_id.to_string(),
+        expires_at: moved.expires_at.map_or(Expiry::NEVER_MICROS, |at| at.micros()),
+        origin_month: i64::from(moved.origin_month),
+        exchangeable: moved.exchangeable,
+        remaining: moved.remaining.minor(),
+        held: moved.held.minor(),
+    };
+    numbered.map(row).collect()
+}
+
+fn obligations(sealed: &SealedRecord) -> Vec<AuditRow> {
+    let numbered = (1..).zip(&sealed.record.obligations);
+    let row = |(number, owed): (i64, &pointbridge_core::exposure::Obligation)| AuditRow::Obligation {
+        record_id: sealed.record.record_id.to_string(),
+        number,
+        debtor_code: owed.debtor.to_string(),
+        creditor_code: owed.creditor.to_string(),
+        currency: owed.currency.to_string(),
+        money: owed.money.millionths(),
+        window_id: sealed.record.window_id.map(|id| id.to_string()).unwrap_or_default(),
+    };
+    numbered.map(row).collect()
+}
+
+fn exchanges(state: &State, visit: Visit<'_>) {
+    for known in state.reservations.values() {
+        visit(AuditRow::Reservation {
+            reservation_id: known.prepared.reservation_id.to_string(),
+            state: known.state.as_str().to_owned(),
+            initiator_code: known.prepared.initiator.to_string(),
+            prepared_at: known.prepared.prepared_at.micros(),
+            hold_expires_at: known.prepared.hold_expires_at.micros(),
+            decided_at: known.decided_at.map(|at| at.micros()),
+            prepare_record_id: known.prepare_record.to_string(),
+            last_record_id: known.last_record.to_string(),
+        });
+    }
+    for known in state.reservations.values() {
+        for leg in &known.prepared.legs {
+            visit(AuditRow::Leg {
+                reservation_id: known.prepared.reservation_id.to_string(),
+                number: i64::from(leg.number),
+                source_membership_id: leg.source.membership_id.to_string(),
+                destination_membership_id: leg.destination.membership_id.to_string(),
+                source_points: leg.source_points.minor(),
+                credited_points: leg.credited_points.minor(),
+                debtor_code: leg.obligation.debtor.to_string(),
+                creditor_code: leg.obligation.creditor.to_string(),
+                currency: leg.obligation.currency.to_string(),
+                money: leg.obligation.money.millionths(),
+            });
+        }
+    }
+}
+
+fn balances(state: &State, visit: Visit<'_>) {
+    for account in state.accounts.values() {
+        visit(AuditRow::Account {
+            membership_id: account.membership_id.to_string(),
+            posted: account.posted,
+            held: account.held,
+            postings: account.postings,
+            live_holds: i64::from(account.live_holds),
+        });
+    }
+    for ((membership, key), lot) in &state.lots {
+        visit(AuditRow::Lot {
+            membership_id: membership.to_string(),
+            expires_at: key.expiry.micros(),
+            origin_month: i64::from(key.origin.number()),
+            exchangeable: key.exchangeable,
+            remaining: lot.remaining,
+            held: lot.held,
+        });
+    }
+    for exposure in state.exposures.values() {
+        visit(AuditRow::Exposure {
+            low_code: exposure.key.pair.low().to_string(),
+            high_code: exposure.key.pair.high().to_string(),
+            currency: exposure.key.currency.to_string(),
+            committed_low: exposure.committed_low,
+            prepared_low: exposure.prepared_low,
+            prepared_high: exposure.prepared_high,
+        });
+    }
+    for (partner, live_holds) in &state.live_holds {
+        visit(AuditRow::Initiator { partner_code: partner.to_string(), live_holds: *live_holds });
+    }
+    // By the scope's text, which is how a database orders it.
+    let heads: BTreeMap<_, _> = state
+        .consents_in_force
+        .iter()
+        .map(|(key, consent)| ((key.membership_id, &key.recipient, key.scope.as_str()), consent))
+        .collect();
+    for ((membership, recipient, scope), consent) in heads {
+        visit(AuditRow::ConsentInForce {
+            membership_id: membership.to_string(),
+            recipient_code: recipient.to_string(),
+            scope: scope.to_owned(),
+            consent_id: consent.to_string(),
+            is_withdrawn: state.withdrawals.contains_key(consent),
+        });
+    }
+}
