@@ -4,7 +4,7 @@
 -- unit, times are microseconds since 1970 in UTC; a lot that never expires has the largest integer instead of a time, so that
 -- it sorts last. Texts are compared by bytes. Tables that are only ever added to have guards at the end of this file.
 
--- One row: what belongs to the store as a whole. `last_now` is the latest time that any batch decided on; no later batch
+-- One row: what belongs to the store as a whole. `last_now` is the latest time of any batch that wrote; no later batch
 -- decides on an earlier one. `epoch` grows with every restore of a backup.
 create table store_state (
     store_state_id integer not null,

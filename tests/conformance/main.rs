@@ -21,6 +21,17 @@ macro_rules! promises {
                 }
             )*
         }
+
+        mod sqlite {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    let (hub, _folder) = $crate::bench::sqlite().await;
+                    super::$name(&hub).await;
+                    $crate::bench::settle(&hub).await;
+                }
+            )*
+        }
     };
 }
 
@@ -36,4 +47,5 @@ mod members;
 mod paging;
 mod rejections;
 mod scope;
+mod statements;
 mod time;

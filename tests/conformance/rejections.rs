@@ -40,14 +40,17 @@ async fn refuse<S: Store>(hub: &Hub<S>, lines: impl IntoIterator<Item = Line>) -
 
 /// Writes what no command of today can make, a suspended partner or a frozen membership.
 async fn force<S: Store>(hub: &Hub<S>, changes: Changes) {
-    let written = hub.store.transact(&Footprint::default(), |_| (changes.clone(), ()));
-    written.await.unwrap();
+    hub.store.transact(&Footprint::default(), |_| (changes.clone(), ())).await.unwrap();
 }
 
 /// Reasons that are no method's own, and are held for all methods together by [`standing`] and by the request ids' promises.
 fn is_common(reason: Reason) -> bool {
     RequestRejection::ORDER.contains(&reason) || StandingRejection::ORDER.contains(&reason)
 }
+
+/// Either party may abort, so that nobody who may know of the exchange is in the wrong role. The list that is printed names
+/// both ends of an exchange together.
+const NEVER: [(&str, Reason); 1] = [("AbortExchange", Reason::RoleNotAllowed)];
 
 #[tokio::test]
 async fn the_lines_cover_every_reason_of_every_method() {
@@ -60,13 +63,14 @@ async fn the_lines_cover_every_reason_of_every_method() {
     seen.extend(points::adjustments(&crate::bench::memory()).await);
     seen.extend(exchanges::quotes(&crate::bench::memory()).await);
     seen.extend(exchanges::ends(&crate::bench::memory()).await);
+    seen.extend(exchanges::custody(&crate::bench::memory()).await);
     seen.extend(exchanges::amounts(&crate::bench::memory()).await);
     seen.extend(exchanges::limits(&crate::bench::memory()).await);
     seen.extend(exchanges::second_phases(&crate::bench::memory()).await);
     let printed = PRECEDENCE.iter().flat_map(|(method, orders)| {
         orders.iter().flat_map(|order| order.iter()).map(move |reason| (*method, *reason))
     });
-    let missing: Vec<_> =
-        printed.filter(|(_, reason)| !is_common(*reason)).filter(|line| !seen.contains(line)).collect();
+    let expected = printed.filter(|line| !is_common(line.1) && !NEVER.contains(line));
+    let missing: Vec<_> = expected.filter(|line| !seen.contains(line)).collect();
     assert_eq!(missing, []);
 }

@@ -5,7 +5,7 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use pointbridge_core::agreement::{Basis, ResidueOwner};
-use pointbridge_core::canonical::{self, Domain};
+use pointbridge_core::canonical::{self, Domain, Hash};
 use pointbridge_core::command::{
     AcceptAgreement, CreatePartner, CreateProgram, EnteredDirection, GrantConsent, IssueLinkCode,
     MergeMembers, ProposeAgreement, RegisterMembership,
@@ -120,6 +120,12 @@ pub fn hosted(partner: &PartnerCode, text: &str, decimals: u8, expiry_months: u8
     }
 }
 
+/// What stands for the hash of a link code here: a hub derives the code from its id under a key, tests need no key.
+#[must_use]
+pub fn code_hash(id: LinkCodeId) -> Hash {
+    canonical::hash(Domain::Request, id.to_string().as_bytes())
+}
+
 impl<S: Store> Hub<S> {
     /// The whole scene: partners, programs, one linked member, consents both ways, an agreement in force.
     ///
@@ -188,7 +194,7 @@ impl<S: Store> Hub<S> {
             membership_id: membership,
             partner: partner.clone(),
             link_code_id,
-            code_hash: canonical::hash(Domain::Request, link_code_id.to_string().as_bytes()),
+            code_hash: code_hash(link_code_id),
         }
     }
 

@@ -76,7 +76,10 @@ impl fmt::Display for Refusal {
         } else {
             write!(out, "{}: {}", self.reason, self.message)?;
         }
-        for violation in &self.violations {
+        // The first one is often what the sentence says already.
+        for violation in
+            self.violations.iter().filter(|violation| !self.message.contains(&violation.description))
+        {
             write!(out, "; {}: {}", violation.field, violation.description)?;
         }
         match self.retry_after {

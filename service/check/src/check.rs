@@ -113,22 +113,24 @@ impl Check {
         form::judge(&content, &self.homes, &mut self.findings);
         let window = content.window_id.as_deref().map(|id| self.names.of(id));
         self.owed.record(&name, &content, window, &mut self.findings);
-        for (posting, number) in content.postings.iter().zip(1_i64..) {
-            let line = PostingLine::of(posting, &mut self.names);
-            self.ledger.post((name.clone(), number), &line, Origin::Record);
-            self.postings.expect(&name, number, line);
+        let names = &mut self.names;
+        let postings: Vec<_> = content.postings.iter().map(|line| PostingLine::of(line, names)).collect();
+        for (line, number) in postings.iter().zip(1_i64..) {
+            self.ledger.post((name.clone(), number), line, Origin::Record);
         }
-        for (movement, number) in content.lots.iter().zip(1_i64..) {
-            let line = MovementLine::of(movement, &mut self.names);
-            self.ledger.move_lot(&line);
-            self.movements.expect(&name, number, line);
+        self.postings.expect(&name, postings);
+        let lots: Vec<_> = content.lots.iter().map(|line| MovementLine::of(line, names)).collect();
+        for line in &lots {
+            self.ledger.move_lot(line);
         }
-        for (obligation, number) in content.obligations.iter().zip(1_i64..) {
-            let window = content.window_id.as_deref().unwrap_or("none");
-            let line = ObligationLine::of(obligation, window, &mut self.names);
-            self.owed.owe(&line);
-            self.obligations.expect(&name, number, line);
+        self.movements.expect(&name, lots);
+        let window = content.window_id.as_deref().unwrap_or("none");
+        let owed = content.obligations.iter().map(|line| ObligationLine::of(line, window, names));
+        let owed: Vec<_> = owed.collect();
+        for line in &owed {
+            self.owed.owe(line);
         }
+        self.obligations.expect(&name, owed);
         self.exchanges.phase(&name, &content, &value, &mut self.names, &mut self.findings);
         if let Some(agreement) = content.body.agreement {
             self.agreements.record(&name, agreement, &mut self.findings);

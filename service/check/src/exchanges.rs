@@ -79,15 +79,20 @@ struct End {
 }
 
 #[derive(Debug)]
+struct Leg {
+    number: i64,
+    line: LegLine,
+    has_row: bool,
+}
+
+#[derive(Debug)]
 struct Reservation {
     initiator: Name,
     prepared_at: i64,
     hold_expires_at: i64,
     prepare: Option<Name>,
     end: Option<End>,
-    legs: BTreeMap<i64, LegLine>,
-    /// Legs whose rows have not come yet.
-    legs_waiting: BTreeMap<i64, LegLine>,
+    legs: Vec<Leg>,
     /// Whether the legs are known from a record.
     is_proven: bool,
     has_row: bool,
@@ -194,17 +199,17 @@ impl Exchanges {
             findings.add(Invariant::LegRows, name, "no such reservation in the records", line);
             return;
         };
-        match reservation.legs_waiting.remove(&number) {
-            Some(expected) => {
-                findings.compare(Invariant::LegRows, name, &expected, &line);
+        let waiting = reservation.legs.iter_mut().find(|leg| leg.number == number && !leg.has_row);
+        match waiting {
+            Some(leg) => {
+                leg.has_row = true;
+                findings.compare(Invariant::LegRows, name, &leg.line, &line);
             }
             None if reservation.is_proven => {
                 findings.checked(Invariant::LegRows);
                 findings.add(Invariant::LegRows, name, "no such leg in the records", line);
             }
-            None => {
-                reservation.legs.insert(number, line);
-            }
+            None => reservation.legs.push(Leg { number, line, has_row: true }),
         }
     }
 
@@ -219,9 +224,9 @@ impl Exchanges {
             } else if reservation.prepare.is_none() {
                 findings.add(Invariant::ReservationState, name(), "a record that prepared it", "none");
             }
-            for (number, leg) in &reservation.legs_waiting {
+            for leg in reservation.legs.iter().filter(|leg| !leg.has_row) {
                 findings.checked(Invariant::LegRows);
-                findings.add(Invariant::LegRows, format!("leg {id}/{number}"), leg, "none");
+                findings.add(Invariant::LegRows, format!("leg {id}/{}", leg.number), &leg.line, "none");
             }
             findings.checked(Invariant::ReservationOverdue);
             let latest = reservation.hold_expires_at.saturating_add(OVERDUE_MICROS);
@@ -242,7 +247,7 @@ impl Exchanges {
         self.0
             .values()
             .filter(|reservation| reservation.end.is_none())
-            .map(|reservation| (&reservation.initiator, reservation.legs.values()))
+            .map(|reservation| (&reservation.initiator, reservation.legs.iter().map(|leg| &leg.line)))
     }
 
     /// What the live reservations hold of each account.
@@ -267,7 +272,7 @@ fn twin(record: &Value) -> Hash {
 }
 
 fn open(exchange: &Exchange, names: &mut Names) -> Reservation {
-    let legs: BTreeMap<i64, LegLine> = exchange
+    let legs = exchange
         .legs
         .iter()
         .map(|leg| {
@@ -281,7 +286,7 @@ fn open(exchange: &Exchange, names: &mut Names) -> Reservation {
                 currency: names.of(&leg.obligation.currency),
                 money: leg.obligation.money.0,
             };
-            (leg.number, line)
+            Leg { number: leg.number, line, has_row: false }
         })
         .collect();
     Reservation {
@@ -290,7 +295,6 @@ fn open(exchange: &Exchange, names: &mut Names) -> Reservation {
         hold_expires_at: exchange.hold_expires_at.0,
         prepare: None,
         end: None,
-        legs_waiting: legs.clone(),
         legs,
         is_proven: true,
         has_row: false,
@@ -305,8 +309,7 @@ fn adopt(row: &ReservationRow, names: &mut Names) -> Reservation {
         hold_expires_at: row.hold_expires_at,
         prepare: Some(names.of(&row.prepare_record)),
         end: (row.last_record != row.prepare_record).then(|| end_of(row, names)),
-        legs: BTreeMap::new(),
-        legs_waiting: BTreeMap::new(),
+        legs: Vec::new(),
         is_proven: false,
         has_row: false,
         twin: None,

@@ -9,9 +9,10 @@
 //! name of its own row. A record whose own hash is broken vouches for nothing: it is reported, the rows written beside it
 //! are taken at their word, and what only it could prove is not judged until it is restored.
 //!
-//! **Memory.** Rows are taken one by one; the bytes of records are let go at once. Kept are: lines of records until their
-//! rows come (about 100 bytes each), the postings of accounts as number, amount and balance (56 bytes each), one entry per
-//! account, lot, reservation, membership and agreement, and every id once. A million exchanges come to about one gigabyte.
+//! **Memory.** Rows are taken one by one; the bytes of records are let go at once. Kept are: the lines of records until
+//! their rows come, the postings of accounts as number, amount and balance, one entry per account, lot, reservation,
+//! membership and agreement, and every id once. Measured, an exchange of two records comes to two kilobytes, so that a
+//! million of them need two gigabytes.
 //!
 //! Absent on purpose: repairs, and how a report is printed. Not judged: exposure limits (terms may have changed since), and
 //! whether a tail of records was cut off together with everything that hung on it.

@@ -7,7 +7,7 @@ use std::fmt::{self, Display};
 
 use crate::content;
 use crate::invariant::Invariant;
-use crate::names::{Name, Names, or_none};
+use crate::names::{Name, Names};
 use crate::records::Records;
 use crate::report::Findings;
 
@@ -113,7 +113,7 @@ impl Display for PostingLine {
 
 impl Display for LotKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let expiry = or_none(Some(self.expires_at).filter(|at| *at != NEVER));
+        let expiry = if self.expires_at == NEVER { "never".to_owned() } else { self.expires_at.to_string() };
         let kind = if self.exchangeable { "exchangeable" } else { "bonus" };
         write!(f, "{}/{expiry}/{}/{kind}", self.membership, self.origin_month)
     }
@@ -138,7 +138,8 @@ pub(crate) struct Lines<L> {
     invariant: Invariant,
     /// The table, as findings name it.
     table: &'static str,
-    waiting: BTreeMap<(Name, i64), L>,
+    /// By record, those that no row has come for yet in their places.
+    waiting: BTreeMap<Name, Box<[Option<L>]>>,
 }
 
 impl<L: PartialEq + Display> Lines<L> {
@@ -146,9 +147,11 @@ impl<L: PartialEq + Display> Lines<L> {
         Self { invariant, table, waiting: BTreeMap::new() }
     }
 
-    /// Notes a line of a record, numbered from 1.
-    pub(crate) fn expect(&mut self, record: &Name, number: i64, line: L) {
-        self.waiting.insert((record.clone(), number), line);
+    /// Notes the lines of a record, in order.
+    pub(crate) fn expect(&mut self, record: &Name, lines: Vec<L>) {
+        if !lines.is_empty() {
+            self.waiting.insert(record.clone(), lines.into_iter().map(Some).collect());
+        }
     }
 
     /// Compares a stored line with its record. Answers with the line where its record proves nothing.
@@ -161,7 +164,7 @@ impl<L: PartialEq + Display> Lines<L> {
     ) -> Option<L> {
         let row = format!("{} {}/{}", self.table, key.0, key.1);
         let is_proven = records.proves(&key.0, findings);
-        match self.waiting.remove(key) {
+        match self.take(key) {
             Some(expected) => {
                 findings.compare(self.invariant, row, &expected, &line);
                 None
@@ -177,9 +180,17 @@ impl<L: PartialEq + Display> Lines<L> {
 
     /// Reports the lines that were never stored.
     pub(crate) fn finish(&self, findings: &mut Findings) {
-        for ((record, number), line) in &self.waiting {
-            findings.checked(self.invariant);
-            findings.add(self.invariant, format!("{} {record}/{number}", self.table), line, "none");
+        for (record, lines) in &self.waiting {
+            for (line, number) in lines.iter().zip(1_i64..) {
+                let Some(line) = line else { continue };
+                findings.checked(self.invariant);
+                findings.add(self.invariant, format!("{} {record}/{number}", self.table), line, "none");
+            }
         }
+    }
+
+    fn take(&mut self, (record, number): &(Name, i64)) -> Option<L> {
+        let index = usize::try_from(number.checked_sub(1)?).ok()?;
+        self.waiting.get_mut(record)?.get_mut(index)?.take()
     }
 }

@@ -191,7 +191,8 @@ impl Envelope {
                 answered_at: world.now,
             });
         }
-        if self.validate_only {
+        // What a rerun has done is what time itself asked for; without it the next try would find the same.
+        if self.validate_only && decision.answer != Answer::Rerun {
             decision.changes = Changes::default();
         }
         decision

@@ -9,6 +9,9 @@ use std::fmt;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+/// The most digits of an entered amount, and the most behind its point: what `i64` and every printer can take.
+const DIGITS_MAX: usize = 18;
+
 /// How many decimals a program's points have: 0 to 4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
@@ -61,7 +64,7 @@ pub enum AmountError {
 }
 
 /// A decimal number as somebody entered it, read by rules of our own: ASCII digits, at most one point with digits on both
-/// sides, at most 18 digits in all. A `-` in front is taken only by [`Entered::parse_signed`].
+/// sides, at most 18 digits in all, and at most 18 behind the point. A `-` in front is taken only by [`Entered::parse_signed`].
 ///
 /// Kept without trailing zeros, so that `1.0` and `1.00` are the same amount and the same request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -88,7 +91,7 @@ impl Entered {
         let fraction = fraction.trim_end_matches('0');
         let digits = format!("{whole}{fraction}");
         let significant = digits.trim_start_matches('0');
-        if significant.len() > 18 || digits.len() > 40 {
+        if significant.len() > DIGITS_MAX || fraction.len() > DIGITS_MAX {
             return Err(AmountError::Large);
         }
         let digits =

@@ -101,8 +101,8 @@ rejections! {
         TooLittle { minimum: Amount } => AmountOutOfRange at "source_points", "less than the agreed minimum of {minimum} points";
         TooMuch { maximum: Amount } => AmountOutOfRange at "source_points", "more than the agreed maximum of {maximum} points";
         Step { step: Amount } => AmountStep at "source_points", "not a multiple of the agreed step of {step} points";
-        Overflow => Overflow at "source_points", "the result is beyond what the hub can count: exchange less at a time";
         TooSmall => AmountTooSmall at "source_points", "after rate, rounding and fee nothing would be left: exchange more at a time";
+        Overflow => Overflow at "source_points", "the result is beyond what the hub can count: exchange less at a time";
     }
 }
 
@@ -187,6 +187,7 @@ impl End<'_> {
 rejections! {
     /// Why two ends do not make an exchange, in order of precedence. (That the agreement is in force comes first.)
     pub enum EndsRejection {
+        NotOneMember => MembershipNotFound at "destination_membership_id", "destination_membership_id names nothing that you may know of";
         PartnerInactive { code: PartnerCode } => PartnerInactive, "partner {code} is suspended: nothing new can be exchanged with it now";
         PartnerHeld => NotServed, "a program whose partner keeps the balances itself cannot take part in exchanges yet";
         MembershipInactive { id: MembershipId } => MembershipInactive, "membership {id} is not active: its home program can say why";
@@ -201,6 +202,9 @@ impl Ends<'_> {
     /// # Errors
     /// [`EndsRejection`], in its order.
     pub fn check(&self, now: Timestamp) -> Result<(), EndsRejection> {
+        if self.source.membership.member_id != self.destination.membership.member_id {
+            return Err(EndsRejection::NotOneMember);
+        }
         let both = [&self.source, &self.destination];
         if let Some(end) = both.iter().find(|end| end.partner.status != PartnerStatus::Active) {
             return Err(EndsRejection::PartnerInactive { code: end.partner.code.clone() });

@@ -9,10 +9,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// Microseconds in a second.
 const MICROS: i64 = 1_000_000;
 
-/// The latest moment that the hub takes: 9999-12-31T23:59:59Z, the last one that a protobuf timestamp can carry.
-const LATEST_MICROS: i64 = 253_402_300_799 * MICROS;
+/// The latest moment that the hub takes: 9999-12-30T22:00:00Z, the last one that is a civil time in every zone.
+const LATEST_MICROS: i64 = 253_402_207_200 * MICROS;
 
-/// A moment: microseconds since 1970-01-01T00:00:00Z, from then to the end of the year 9999.
+/// A moment: microseconds since 1970-01-01T00:00:00Z, from then to 9999-12-30T22:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn moments_print_with_six_decimals_and_read_back() {
         for text in
-            ["1970-01-01T00:00:00.000000Z", "2026-11-22T19:47:39.000001Z", "9999-12-31T23:59:59.000000Z"]
+            ["1970-01-01T00:00:00.000000Z", "2026-11-22T19:47:39.000001Z", "9999-12-30T22:00:00.000000Z"]
         {
             assert_eq!(at(text).to_string(), text);
         }

@@ -128,10 +128,10 @@ impl World {
         self.memberships.values().filter(move |membership| membership.member_id == member)
     }
 
-    /// The account of a membership.
+    /// The account of a membership, if it was loaded.
     #[must_use]
-    pub fn account(&self, membership: MembershipId) -> Account {
-        self.accounts.get(&membership).copied().unwrap_or_else(|| Account::open(membership))
+    pub fn account(&self, membership: MembershipId) -> Option<Account> {
+        self.accounts.get(&membership).copied()
     }
 
     /// The exposure with this key.
@@ -185,7 +185,10 @@ impl World {
             self.external_references.insert((membership.program_id, membership.external_reference.clone()));
             self.memberships.insert(membership.membership_id, membership.clone());
         }
-        self.agreements.extend(changes.agreements.iter().map(|(k, v)| (k.clone(), v.clone())));
+        for agreement in changes.agreements.values() {
+            self.facts.agreements.insert(agreement.agreement_id, agreement.pair.clone());
+            self.agreements.insert(agreement.pair.clone(), agreement.clone());
+        }
         self.link_codes.extend(changes.link_codes.values().map(|v| (v.code_hash, v.clone())));
         for version in &changes.versions {
             self.facts.versions.insert((version.agreement_id, version.version), Arc::new(version.clone()));

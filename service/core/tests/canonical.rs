@@ -67,7 +67,7 @@ const fn place(kind: RecordKind) -> usize {
 fn history() -> Scene {
     let mut scene = Scene::with_points();
     let (airline, baby) = (scene.airline.clone(), scene.baby.clone());
-    let mut ending = scene.accrual(scene.parent, "12.5");
+    let mut ending = Scene::accrual(scene.parent, "12.5");
     ending.expires_at = Some(at("2026-12-01T00:00:00.000000Z"));
     scene.done(&baby, ending);
     let adjust = AdjustPoints {

@@ -9,9 +9,7 @@ use std::sync::Arc;
 use fixture::attempt::{self, Attempt};
 use fixture::refusal::{drain, freeze_all, suspend};
 use fixture::{Scene, entered, id, reason};
-use pointbridge_core::command::{
-    AccruePoints, Answer, Command, Envelope, PrepareExchange, decide_batch,
-};
+use pointbridge_core::command::{AccruePoints, Answer, Command, Envelope, PrepareExchange, decide_batch};
 use pointbridge_core::record::{Record, SealedRecord};
 use pointbridge_core::rejection::Reason;
 use pointbridge_core::world::World;
@@ -121,13 +119,13 @@ fn the_same_id_of_another_partner_or_method_is_another_request() {
     };
     let mut records = std::collections::BTreeSet::new();
     for (caller, membership) in &commands {
-        let accrual = scene.accrual(*membership, "5");
+        let accrual = Scene::accrual(*membership, "5");
         match send(&mut scene, caller, Box::new(accrual)) {
             Answer::Done(record) => assert!(records.insert(record.record_id)),
             other => panic!("{other:?}"),
         }
     }
-    let consent = scene.consent(scene.flyer, "market");
+    let consent = Scene::consent(scene.flyer, "market");
     let answer = send(&mut scene, &airline, Box::new(consent));
     assert!(matches!(&answer, Answer::Done(record) if records.insert(record.record_id)), "{answer:?}");
     assert_eq!(records.len(), 3);
@@ -144,7 +142,8 @@ fn another_subject_of_the_same_partner_retries_the_same_request() {
 /// Whatever would be refused afresh by now, the replay is answered as it was.
 #[test]
 fn a_replay_wins_over_every_other_check() {
-    let lines: [(&str, fn(&mut Attempt<PrepareExchange>, &mut Scene)); 9] = [
+    type Bend = fn(&mut Attempt<PrepareExchange>, &mut Scene);
+    let lines: [(&str, Bend); 9] = [
         ("the caller was suspended", |_, scene| suspend(scene, "airline")),
         ("the caller is gone", |_, scene| drop(scene.world.partners.remove(&fixture::code("airline")))),
         ("the other partner was suspended", |_, scene| suspend(scene, "market")),
@@ -198,7 +197,7 @@ fn a_batch_answers_a_request_that_stands_in_it_twice_once() {
     let (changes, answers) = decide_batch(&mut world, &[attempt.envelope(false), attempt.envelope(false)]);
     assert_eq!(answers[0], answers[1]);
     assert_eq!((changes.records.len(), changes.requests.len()), (1, 1));
-    assert_eq!(world.account(attempt.scene.flyer).posted, 10_250);
+    assert_eq!(world.account(attempt.scene.flyer).unwrap().posted, 10_250);
 }
 
 /// A replay is rebuilt from the record's bytes alone.

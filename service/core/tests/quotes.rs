@@ -34,6 +34,11 @@ fn terms() -> DirectionTerms {
     version.terms.direction(scene.miles, scene.points).unwrap().clone()
 }
 
+/// As much money for one unit as the hub can count.
+fn dear() -> Price {
+    Price { money: Money::from_millionths(i64::MAX), points: whole(1) }
+}
+
 /// Rate, rounding and fee; basis and price (millionths : points); then source points, and what comes of them: gross,
 /// credited, the residue's numerator and denominator, and millionths owed.
 type Line = ((u64, u64), Rounding, i64, Basis, (i64, i64), i64, [i64; 5]);
@@ -72,8 +77,13 @@ fn an_amount_becomes_what_the_terms_say() {
             };
             let priced = price(&terms, source).unwrap();
             let residue = priced.residue;
-            let found =
-                [priced.gross, priced.credited, residue.numerator, residue.denominator, priced.money.millionths()];
+            let found = [
+                priced.gross,
+                priced.credited,
+                residue.numerator,
+                residue.denominator,
+                priced.money.millionths(),
+            ];
             assert_eq!(found, expected, "line {line}");
             assert_eq!(residue.owner, residue_owner, "line {line}");
         }
@@ -106,15 +116,23 @@ fn an_amount_that_the_terms_do_not_take_is_refused() {
 fn a_result_of_nothing_is_too_small_and_one_beyond_64_bits_is_told() {
     let all = DirectionTerms { maximum: whole(i64::MAX), fee: whole(0), ..terms() };
     let rated = |give, get| DirectionTerms { rate: Rate::new(give, get).unwrap(), ..all.clone() };
-    let dear = Price { money: Money::from_millionths(i64::MAX), points: whole(1) };
+    let dear = dear();
+    let of_the_source = DirectionTerms { basis: Basis::Source, price: dear, ..rated(3, 2) };
     for (line, terms, minor, expected) in [
         ("rounded to nothing", rated(3, 2), 1, Some(AmountRejection::TooSmall)),
         ("rounded to one", rated(3, 2), 2, None),
-        ("eaten by the fee", DirectionTerms { fee: whole(2), ..rated(3, 2) }, 3, Some(AmountRejection::TooSmall)),
+        (
+            "eaten by the fee",
+            DirectionTerms { fee: whole(2), ..rated(3, 2) },
+            3,
+            Some(AmountRejection::TooSmall),
+        ),
         ("more than the fee", DirectionTerms { fee: whole(2), ..rated(3, 2) }, 5, None),
         ("the largest that fits", rated(1, 1), i64::MAX / 10_000, None),
         ("too many points", rated(1, RATE_PART_MAX), 9_223_373, Some(AmountRejection::Overflow)),
         ("too much money", DirectionTerms { price: dear, ..rated(1, 1) }, 2, Some(AmountRejection::Overflow)),
+        ("too much money for what is taken", of_the_source.clone(), 2, Some(AmountRejection::Overflow)),
+        ("too much money for what becomes nothing", of_the_source, 1, Some(AmountRejection::TooSmall)),
         ("the most money", DirectionTerms { price: dear, ..rated(1, 1) }, 1, None),
     ] {
         assert_eq!(price(&terms, minor).err(), expected, "{line}");
@@ -170,10 +188,13 @@ impl Asked {
 type Spoil = (&'static str, Reason, Option<&'static str>, fn(&mut Asked));
 
 /// In order of precedence.
-const REFUSALS: [Spoil; 12] = [
+const REFUSALS: [Spoil; 14] = [
     ("suspended", Reason::PartnerSuspended, None, |a| a.caller_status = PartnerStatus::Suspended),
     ("routes", Reason::NotServed, Some("max_legs"), |a| a.request.legs_max = 2),
     ("not active", Reason::AgreementNotActive, None, |a| a.has_version = false),
+    ("not one member", Reason::MembershipNotFound, Some("destination_membership_id"), |a| {
+        a.scene.part(a.scene.shopper);
+    }),
     ("partner inactive", Reason::PartnerInactive, None, |a| suspend(&mut a.scene, "market")),
     ("partner-held", Reason::NotServed, None, |a| {
         a.scene.world.programs.values_mut().for_each(|program| program.custody = Custody::PartnerHeld);
@@ -190,6 +211,9 @@ const REFUSALS: [Spoil; 12] = [
     }),
     ("too small", Reason::AmountTooSmall, Some("source_points"), |a| {
         a.scene.bend_terms(|terms| terms.fee = whole(666));
+    }),
+    ("overflow", Reason::Overflow, Some("source_points"), |a| {
+        a.scene.bend_terms(|terms| (terms.basis, terms.price) = (Basis::Source, dear()));
     }),
 ];
 
@@ -217,9 +241,9 @@ fn a_quote_gives_what_the_prepare_then_holds() {
     let airline = asked.scene.airline.clone();
     let claims = quote::claims(&airline, &quoted, exchange_id, asked.scene.world.epoch).unwrap();
     assert_eq!(quote::claims(&asked.scene.operator, &quoted, exchange_id, 7), None, "only partners quote");
-    let accrual = asked.scene.accrual(asked.scene.flyer, "1000");
+    let accrual = Scene::accrual(asked.scene.flyer, "1000");
     asked.scene.done(&airline, accrual);
-    let record = asked.scene.done(&airline, asked.scene.prepare(claims));
+    let record = asked.scene.done(&airline, Scene::prepare(claims));
     let exchange = record.exchange().unwrap();
     assert_eq!(exchange.legs, [quoted.leg]);
     assert_eq!(exchange.exchange_id, exchange_id);
@@ -230,7 +254,8 @@ fn a_quote_gives_what_the_prepare_then_holds() {
 
 fn claims() -> impl Strategy<Value = Claims> {
     let ids = (any::<u128>(), any::<u128>(), any::<u128>(), any::<u128>());
-    let rest = (any::<u32>(), any::<u32>(), any::<i64>(), 0i64..=253_402_300_799_000_000, "[a-z][a-z0-9-]{1,30}");
+    let rest =
+        (any::<u32>(), any::<u32>(), any::<i64>(), 0i64..=253_402_207_200_000_000, "[a-z][a-z0-9-]{1,30}");
     (ids, rest).prop_map(|((exchange, agreement, source, destination), rest)| {
         let (epoch, agreement_version, source_minor, micros, code) = rest;
         Claims {
@@ -274,7 +299,7 @@ proptest! {
 
     #[test]
     fn bytes_with_the_form_of_claims_are_read_or_refused_never_changed(
-        mut bytes in prop::collection::vec(any::<u8>(), 88), code in "[a-zA-Z0-9 -]{0,34}", micros in 0u64..=253_402_300_799_000_000
+        mut bytes in prop::collection::vec(any::<u8>(), 88), code in "[a-zA-Z0-9 -]{0,34}", micros in 0u64..=253_402_207_200_000_000
     ) {
         bytes[80..88].copy_from_slice(&micros.to_be_bytes());
         bytes.extend_from_slice(code.as_bytes());

@@ -10,13 +10,13 @@ use std::sync::Arc;
 
 use fixture::attempt::{self, Attempt};
 use fixture::refusal::{
-    Flaw, STANDING, Table, drain, flaw, freeze_all, reused, scatter, starting, suspend,
+    Flaw, STANDING, Table, drain, flaw, freeze_all, reused, scatter, starting, suspend, unknown,
 };
-use fixture::{code, entered, reference};
+use fixture::{code, entered, reference, terms};
 use pointbridge_core::command::{
     AcceptAgreement, AccruePoints, AdjustPoints, Answer, CreatePartner, CreateProgram, EnteredDirection,
-    GrantConsent, IssueLinkCode, MergeMembers, PRECEDENCE, ProposeAgreement, RegisterMembership, UpdatePartner,
-    UpdateProgram, WithdrawConsent,
+    GrantConsent, IssueLinkCode, MergeMembers, PRECEDENCE, ProposeAgreement, RegisterMembership,
+    UpdatePartner, UpdateProgram, WithdrawConsent,
 };
 use pointbridge_core::member::Withdrawal;
 use pointbridge_core::partner::Custody;
@@ -26,21 +26,20 @@ const OWN_REGISTERED: &str = "the caller's own partner is registered, or its cer
 
 #[test]
 fn create_partner() {
-    let flaws: Vec<Flaw<CreatePartner>> = vec![
-        reused(),
-        flaw("exists", Reason::PartnerExists, "code", |a| a.command.code = code("market")),
-    ];
+    let flaws: Vec<Flaw<CreatePartner>> =
+        vec![reused(), flaw("exists", Reason::PartnerExists, "code", |a| a.command.code = code("market"))];
     let fresh = attempt::create_partner;
-    Table { method: "CreatePartner", fresh, flaws, apart: &[], shared: &[] }.check();
+    Table { method: "CreatePartner", fresh, flaws, apart: &[] }.check();
 }
 
 #[test]
 fn update_partner() {
-    let flaws: Vec<Flaw<UpdatePartner>> = starting(vec![flaw("not found", Reason::PartnerNotFound, "code", |a| {
-        a.command.code = code("market");
-    })]);
+    let flaws: Vec<Flaw<UpdatePartner>> =
+        starting(vec![flaw("not found", Reason::PartnerNotFound, "code", |a| {
+            a.command.code = code("market");
+        })]);
     let fresh = attempt::update_partner;
-    Table { method: "UpdatePartner", fresh, flaws, apart: &[STANDING], shared: &[] }.check();
+    Table { method: "UpdatePartner", fresh, flaws, apart: &[STANDING] }.check();
 }
 
 #[test]
@@ -56,16 +55,17 @@ fn create_program() {
         }),
     ]);
     let fresh = attempt::create_program;
-    Table { method: "CreateProgram", fresh, flaws, apart: &[STANDING], shared: &[] }.check();
+    Table { method: "CreateProgram", fresh, flaws, apart: &[STANDING] }.check();
 }
 
 #[test]
 fn update_program() {
-    let flaws: Vec<Flaw<UpdateProgram>> = starting(vec![flaw("not found", Reason::ProgramNotFound, "program_id", |a| {
-        a.command.program_id = a.scene.points;
-    })]);
+    let flaws: Vec<Flaw<UpdateProgram>> =
+        starting(vec![flaw("not found", Reason::ProgramNotFound, "program_id", |a| {
+            a.command.program_id = a.scene.points;
+        })]);
     let fresh = attempt::update_program;
-    Table { method: "UpdateProgram", fresh, flaws, apart: &[STANDING], shared: &[] }.check();
+    Table { method: "UpdateProgram", fresh, flaws, apart: &[STANDING] }.check();
 }
 
 #[test]
@@ -85,13 +85,13 @@ fn propose_agreement() {
         ("no partner", "inactive", "who is not registered has no status"),
     ];
     let fresh = attempt::propose_agreement;
-    Table { method: "ProposeAgreement", fresh, flaws, apart, shared: &[] }.check();
+    Table { method: "ProposeAgreement", fresh, flaws, apart }.check();
 }
 
 #[test]
 fn terms_say_which_field_of_which_direction_is_wrong() {
     type Spoil = fn(&mut EnteredDirection, &fixture::Scene);
-    let lines: [(&str, Spoil); 17] = [
+    let lines: [(&str, Spoil); 18] = [
         ("source_program_id", |d, scene| d.source_program = scene.drops),
         ("destination_program_id", |d, scene| d.destination_program = scene.drops),
         ("destination_program_id", |d, _| d.destination_program = d.source_program),
@@ -107,6 +107,7 @@ fn terms_say_which_field_of_which_direction_is_wrong() {
         ("minimum_source_points", |d, _| d.minimum = entered("0")),
         ("maximum_source_points", |d, _| (d.minimum, d.maximum) = (entered("10"), entered("9"))),
         ("step_source_points", |d, _| d.step = entered("0")),
+        ("fee_points", |d, _| d.fee = entered("-1")),
         ("price.money", |d, _| d.price_money = entered("0")),
         ("price.points", |d, _| d.price_points = entered("0")),
         ("postpaid.exposure_limit", |d, _| d.exposure_limit = entered("0")),
@@ -128,6 +129,39 @@ fn terms_say_which_field_of_which_direction_is_wrong() {
     }
 }
 
+/// Four programs of the supermarket and four of the airline: as many directions as asked for, no two alike.
+fn with_directions(count: usize) -> Attempt<ProposeAgreement> {
+    let mut attempt = attempt::propose_agreement();
+    let (airline, market) = (attempt.scene.airline.clone(), attempt.scene.market.clone());
+    let (mut ours, mut theirs) = (vec![attempt.scene.miles], vec![attempt.scene.points]);
+    for name in ["second", "third", "fourth"] {
+        ours.push(attempt.scene.program(&airline, name, 0, 0));
+        theirs.push(attempt.scene.program(&market, name, 0, 0));
+    }
+    let there = ours.iter().flat_map(|one| theirs.iter().map(move |other| (*one, *other)));
+    let back = there.clone().map(|(one, other)| (other, one));
+    let ways = there.chain(back).take(count);
+    attempt.command.directions = ways.map(|(one, other)| terms::direction(one, other, (1, 1))).collect();
+    assert_eq!(attempt.command.directions.len(), count);
+    attempt
+}
+
+#[test]
+fn terms_have_one_to_sixteen_directions() {
+    for (count, fits) in [(0, false), (1, true), (16, true), (17, false), (32, false)] {
+        let (changes, answer) = with_directions(count).decide(false);
+        match answer {
+            Answer::Done(_) => assert!(fits, "{count} directions are taken"),
+            Answer::Refused(rejection) => {
+                assert_eq!((rejection.reason, fits), (Reason::TermsInvalid, false), "{count}: {rejection}");
+                assert_eq!(rejection.field.as_deref(), Some("terms.directions"), "{count}");
+                assert!(rejection.message.contains("1 to 16") && changes.is_empty(), "{count}: {rejection}");
+            }
+            other => panic!("{count}: {other:?}"),
+        }
+    }
+}
+
 #[test]
 fn accept_agreement() {
     let flaws: Vec<Flaw<AcceptAgreement>> = starting(vec![
@@ -144,7 +178,7 @@ fn accept_agreement() {
         flaw("inactive", Reason::PartnerInactive, None, |a| suspend(&mut a.scene, "airline")),
     ]);
     let fresh = attempt::accept_agreement;
-    Table { method: "AcceptAgreement", fresh, flaws, apart: &[STANDING], shared: &[] }.check();
+    Table { method: "AcceptAgreement", fresh, flaws, apart: &[STANDING] }.check();
 }
 
 #[test]
@@ -159,7 +193,7 @@ fn register_membership() {
         }),
     ]);
     let fresh = attempt::register_membership;
-    Table { method: "RegisterMembership", fresh, flaws, apart: &[STANDING], shared: &[] }.check();
+    Table { method: "RegisterMembership", fresh, flaws, apart: &[STANDING] }.check();
 }
 
 #[test]
@@ -174,7 +208,7 @@ fn issue_link_code() {
     ]);
     let apart = &[STANDING, ("same", "no partner", OWN_REGISTERED)];
     let fresh = attempt::issue_link_code;
-    Table { method: "IssueLinkCode", fresh, flaws, apart, shared: &[] }.check();
+    Table { method: "IssueLinkCode", fresh, flaws, apart }.check();
 }
 
 #[test]
@@ -195,12 +229,13 @@ fn merge_members() {
         }),
     ]);
     let fresh = attempt::merge_members;
-    Table { method: "MergeMembers", fresh, flaws, apart: &[STANDING], shared: &[] }.check();
+    Table { method: "MergeMembers", fresh, flaws, apart: &[STANDING] }.check();
 }
 
 #[test]
 fn a_link_code_is_invalid_for_one_reason_as_for_another() {
-    let lines: [(&str, fn(&mut Attempt<MergeMembers>)); 4] = [
+    type Spoil = fn(&mut Attempt<MergeMembers>);
+    let lines: [(&str, Spoil); 4] = [
         ("unknown", |a| a.command.code_hash = [5; 32]),
         ("used", |a| {
             let used_by = Some(a.scene.shopper);
@@ -246,13 +281,14 @@ fn grant_consent() {
     ]);
     let apart = &[STANDING, ("same", "no partner", OWN_REGISTERED)];
     let fresh = attempt::grant_consent;
-    Table { method: "GrantConsent", fresh, flaws, apart, shared: &[] }.check();
+    Table { method: "GrantConsent", fresh, flaws, apart }.check();
 }
 
 #[test]
 fn withdraw_consent() {
     let flaws: Vec<Flaw<WithdrawConsent>> = vec![
         reused(),
+        unknown(),
         flaw("not found", Reason::ConsentNotFound, "consent_id", |a| {
             a.command.consent_id = a.scene.consent_id(a.scene.shopper, "airline");
         }),
@@ -265,7 +301,7 @@ fn withdraw_consent() {
         }),
     ];
     let fresh = attempt::withdraw_consent;
-    Table { method: "WithdrawConsent", fresh, flaws, apart: &[], shared: &[] }.check();
+    Table { method: "WithdrawConsent", fresh, flaws, apart: &[] }.check();
 }
 
 fn posted_to_the_brim<C>(attempt: &mut Attempt<C>) {
@@ -294,7 +330,7 @@ fn accrue_points() {
         ("scale", "overflow", "what is not a whole number of units is not added to anything"),
         ("out of range", "overflow", "what is not above zero makes no account larger"),
     ];
-    Table { method: "AccruePoints", fresh: attempt::accrue_points, flaws, apart, shared: &[] }.check();
+    Table { method: "AccruePoints", fresh: attempt::accrue_points, flaws, apart }.check();
 }
 
 #[test]
@@ -323,21 +359,7 @@ fn adjust_points() {
         ("insufficient", "overflow", "the one takes points, the other adds some"),
         ("too many lots", "overflow", "the one takes points, the other adds some"),
     ];
-    Table { method: "AdjustPoints", fresh: attempt::adjust_points, flaws, apart, shared: &[] }.check();
-}
-
-#[test]
-fn methods_that_end_something_know_their_caller_too() {
-    let mut withdraw = attempt::withdraw_consent();
-    let mut commit = attempt::commit_exchange();
-    let mut abort = attempt::abort_exchange();
-    for caller in [&mut withdraw.caller, &mut commit.caller, &mut abort.caller] {
-        *caller = fixture::partner("stranger");
-    }
-    for answer in [withdraw.decide(false).1, commit.decide(false).1, abort.decide(false).1] {
-        let known = matches!(&answer, Answer::Refused(r) if r.reason == Reason::CertificateUnknown);
-        assert!(known, "{answer:?}");
-    }
+    Table { method: "AdjustPoints", fresh: attempt::adjust_points, flaws, apart }.check();
 }
 
 #[test]

@@ -209,7 +209,7 @@ fn of_all_that_ends_an_exchange_in_one_batch_exactly_one_wins() {
         let batch = order.map(|event| match event {
             "commit" => scene.envelope(&airline, CommitExchange { exchange_id }),
             "abort" => scene.envelope(&airline, AbortExchange { exchange_id, reason: reason("LATE") }),
-            _ => scene.from_hub(ExpireExchange { exchange_id }),
+            _ => scene.of_time(ExpireExchange { exchange_id }),
         });
         let (changes, answers) = scene.decide(&batch);
         let done = answers.iter().filter(|answer| matches!(answer, Answer::Done(_))).count();

@@ -151,9 +151,11 @@ impl Running {
     /// Resolves when an invariant turned out broken, with what it was. The process must end then.
     pub async fn broken(&self) -> String {
         let mut broken = self.broken.clone();
-        match broken.wait_for(Option::is_some).await {
-            Ok(what) => what.clone().unwrap_or_default(),
-            Err(_) => std::future::pending().await,
+        // Taken out of the channel's guard at once: the guard must not live across a wait.
+        let what = broken.wait_for(Option::is_some).await.ok().and_then(|what| what.clone());
+        match what {
+            Some(what) => what,
+            None => std::future::pending().await,
         }
     }
 

@@ -96,7 +96,6 @@ pub const TABLE: &[Row] = rows! {
     }
     "grpc.health.v1.Health" {
         "Check" Read EVERYBODY
-        "List" Read EVERYBODY
         "Watch" Read EVERYBODY
     }
     "grpc.reflection.v1.ServerReflection" {

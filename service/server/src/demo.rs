@@ -2,7 +2,7 @@
 //!
 //! It starts the real hub as a child process on a free loopback port, connects partners as gRPC clients over mutual
 //! TLS, plays the scenario, sums up what the hub says, and has `check` recompute it all. The scenario is one file,
-//! [`scenario`]; every number that is printed comes from an answer of the hub. Absent: any short cut into the hub's
+//! `scenario.rs`; every number that is printed comes from an answer of the hub. Absent: any short cut into the hub's
 //! code or data.
 
 mod answer;
@@ -22,7 +22,7 @@ mod table;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 use self::answer::Stop;
 use self::child::HubProcess;
@@ -51,20 +51,22 @@ pub struct Options {
 /// # Errors
 /// The hub does not start or end in order, cannot be reached, or the demo is interrupted.
 pub async fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let (data, is_temporary) = match &options.data {
-        Some(folder) => (std::path::absolute(folder)?, false),
-        None => {
-            let name = format!("pointbridge-demo-{}", uuid::Uuid::new_v4().simple());
-            (std::env::temp_dir().join(name), true)
-        }
-    };
+    let is_temporary = options.data.is_none();
+    let data = std::path::absolute(options.data.clone().unwrap_or_else(temporary_folder))?;
     secret_file::create_folder(&data)?;
+    let is_empty = std::fs::read_dir(&data).is_ok_and(|mut entries| entries.next().is_none());
+    ensure!(is_empty, "{} is not empty: name a new folder, or an empty one", data.display());
     let ran = perform(&options, &data).await;
     if is_temporary && (!options.keep || ran.is_err()) {
         let removed = std::fs::remove_dir_all(&data);
         removed.with_context(|| format!("cannot remove {}", data.display()))?;
     }
     Ok(if ran? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A folder that nobody has yet.
+fn temporary_folder() -> PathBuf {
+    std::env::temp_dir().join(format!("pointbridge-demo-{}", uuid::Uuid::new_v4().simple()))
 }
 
 /// What was played.

@@ -21,7 +21,7 @@ use crate::keys::KeyRing;
 use crate::status;
 
 /// How long it is remembered that a partner is registered. A partner is never removed, so that this only bounds memory.
-const REGISTERED_TTL: Duration = Duration::from_secs(60);
+const REGISTERED_TTL: Duration = Duration::from_mins(1);
 
 /// What the handlers share.
 pub struct Hub<S> {

@@ -124,6 +124,8 @@ impl Ready {
         let services = Services::new(Arc::new(Hub::new(Arc::clone(&store), engine, keys)));
         let routes = with_reflection(routes(&services).add_service(health), config.reflection)?;
 
+        drop(services);
+
         let (go_down, going_down) = watch::channel(false);
         let incoming = acceptor::incoming(listener, options, going_down.clone());
         let mut asked = going_down;
@@ -148,7 +150,10 @@ impl Ready {
         }
         let ended = tokio::time::timeout(DRAIN_MAX, transport).await;
         running.drain().await;
-        store.close().await;
+        // Calls that outlived the drain still hold the store; SQLite's log is then read at the next start.
+        if let Some(store) = Arc::into_inner(store) {
+            store.close().await;
+        }
         match ended {
             Ok(end) => end?.context("the transport failed").map(|()| Stopped::Asked),
             Err(_) => Ok(Stopped::Hard),

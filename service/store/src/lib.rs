@@ -41,7 +41,8 @@ pub trait Store: Views + Send + Sync + 'static {
     fn facts(&self, query: &FactQuery) -> impl Future<Output = Result<Facts, StoreError>> + Send;
 
     /// Runs one batch in one transaction: takes the open window, locks and loads the footprint in its canonical order,
-    /// reads `now` (never earlier than in any batch before), lets `decide` run, writes its changes and commits.
+    /// reads `now` (never earlier than in any batch before that changed something), lets `decide` run, writes its changes
+    /// and commits.
     ///
     /// `decide` is pure; where the database asks for the transaction to be run again, so is `decide`. The number of
     /// statements does not depend on how many rows there are. When this answers `Ok`, the changes are on disk.

@@ -3,28 +3,32 @@
 use std::sync::Arc;
 
 use pointbridge_core::command::{
-    AbortExchange, AccruePoints, Answer, CommitExchange, EnteredDirection, Envelope, PrepareExchange,
+    AbortExchange, AccruePoints, AdjustPoints, Answer, CommitExchange, EnteredDirection, Envelope,
+    PrepareExchange, decide_batch,
 };
-use pointbridge_core::ids::ExchangeId;
+use pointbridge_core::ids::{ExchangeId, ProgramId};
 use pointbridge_core::ledger::HOLDS_PER_INITIATOR_MAX;
 use pointbridge_core::member::MembershipStatus;
-use pointbridge_core::partner::{Custody, Program};
+use pointbridge_core::partner::Custody;
 use pointbridge_core::quote::Claims;
 use pointbridge_core::rate::Rate;
+use pointbridge_core::record::{Body, SealedRecord};
 use pointbridge_core::rejection::Reason;
-use pointbridge_core::world::Changes;
+use pointbridge_core::world::{Changes, Facts, Footprint};
 use pointbridge_store::{Page, Scope, Store};
-use pointbridge_tests::hub::{Hub, accrual, entered, preparation, reason};
-use pointbridge_tests::scene::Scene;
+use pointbridge_tests::hub::{Hub, accrual, entered, preparation, reason, reference};
+use pointbridge_tests::scene::{Scene, direction, hosted};
 use pointbridge_tests::script::till;
 
 use super::parties::suspend;
 use super::people::{freeze, set_status};
+use super::points::fill;
 use super::{Seen, force, refuse};
 
 promises! {
     quotes
     ends
+    custody
     amounts
     limits
     second_phases
@@ -87,8 +91,7 @@ pub(super) async fn ends<S: Store>(hub: &Hub<S>) -> Seen {
         ("no consent at the destination", 2, Reason::ConsentMissing),
         ("source frozen", 3, Reason::MembershipInactive),
         ("destination frozen", 4, Reason::MembershipInactive),
-        ("custody changed", 5, Reason::NotServed),
-        ("other partner suspended", 6, Reason::PartnerInactive),
+        ("other partner suspended", 5, Reason::PartnerInactive),
     ] {
         match step {
             1 => drop(hub.does(&till(&scene.market), pending.clone()).await),
@@ -101,8 +104,7 @@ pub(super) async fn ends<S: Store>(hub: &Hub<S>) -> Seen {
                 set_status(hub, scene.flyer, MembershipStatus::Active).await;
                 freeze(hub, scene.shopper).await;
             }
-            5 => hold_elsewhere(hub, &scene).await,
-            6 => suspend(hub, &scene.market).await,
+            5 => suspend(hub, &scene.market).await,
             _ => {}
         }
         let line = (event, ask(hub, claims(hub, &scene, 1).await), expected);
@@ -111,17 +113,42 @@ pub(super) async fn ends<S: Store>(hub: &Hub<S>) -> Seen {
     seen
 }
 
-/// Makes the market's program one whose partner keeps the balances, which no command of today can.
-async fn hold_elsewhere<S: Store>(hub: &Hub<S>, scene: &Scene) {
-    let known = hub.store.program(&Scope::All, scene.stars).await.unwrap().unwrap();
-    let mut changes = Changes::default();
-    changes.programs.insert(scene.stars, Program { custody: Custody::PartnerHeld, ..known });
-    force(hub, changes).await;
+pub(super) async fn custody<S: Store>(hub: &Hub<S>) -> Seen {
+    let scene = hub.scene().await;
+    hub.accrue(&scene.airline, scene.flyer, "10").await;
+    let vault = kept_by_the_partner(hub, &scene).await;
+    let keeper = hub.member(&scene.market, vault, "keeper-1").await;
+    hub.agree(&scene.airline, &scene.market, vec![direction(scene.miles, vault)]).await;
+    let held = Claims { destination: keeper, ..claims(hub, &scene, 1).await };
+    let line = ("another member", ask(hub, held.clone()), Reason::MembershipNotFound);
+    let mut seen = refuse(hub, [line]).await;
+    hub.link(&Scene { shopper: keeper, ..scene }).await;
+    seen.extend(refuse(hub, [("kept by the partner", ask(hub, held), Reason::NotServed)]).await);
+    seen
+}
+
+/// A program whose partner keeps the balances, with its record: no command of today makes one.
+async fn kept_by_the_partner<S: Store>(hub: &Hub<S>, scene: &Scene) -> ProgramId {
+    let batch = [hub.script.ask(&till(&scene.market), hosted(&scene.market, "vault", 0, 0))];
+    let mut footprint = Footprint::default();
+    batch[0].footprint(&Facts::default(), &mut footprint);
+    let decide = |mut world| {
+        let (mut changes, _) = decide_batch(&mut world, &batch);
+        let mut record = (*changes.records[0].record).clone();
+        if let Body::Program(program) = &mut record.body {
+            program.custody = Custody::PartnerHeld;
+            changes.programs.insert(program.program_id, program.clone());
+        }
+        changes.records[0] = SealedRecord::seal(record, changes.records[0].salt).unwrap();
+        let id = *changes.programs.keys().next().unwrap();
+        (changes, id)
+    };
+    hub.store.transact(&footprint, decide).await.unwrap()
 }
 
 pub(super) async fn amounts<S: Store>(hub: &Hub<S>) -> Seen {
     let scene = hub.scene().await;
-    let direction = EnteredDirection {
+    let wide = EnteredDirection {
         minimum: entered("10"),
         maximum: entered("999999999999999990"),
         step: entered("10"),
@@ -129,7 +156,7 @@ pub(super) async fn amounts<S: Store>(hub: &Hub<S>) -> Seen {
         fee: entered("20000000000000"),
         ..scene.direction()
     };
-    hub.agree(&scene.airline, &scene.market, vec![direction]).await;
+    hub.agree(&scene.airline, &scene.market, vec![wide]).await;
     hub.accrue(&scene.airline, scene.flyer, "999999999999999990").await;
     let mut lines = Vec::new();
     for (event, minor, expected) in [
@@ -207,6 +234,11 @@ pub(super) async fn second_phases<S: Store>(hub: &Hub<S>) -> Seen {
         ("committed", abort(airline, committed), Reason::ReservationCommitted),
     ];
     let mut seen = refuse(hub, lines).await;
+    let held = hub.store.balance(&Scope::All, scene.shopper).await.unwrap().unwrap().0.posted;
+    assert_eq!(held, 1, "of the one that was committed");
+    hub.does(&till(&scene.market), taking_all(scene.shopper)).await;
+    fill(hub, &scene.market, scene.shopper).await;
+    seen.extend(refuse(hub, [("destination full", commit(airline, open), Reason::Overflow)]).await);
     hub.abort(&scene.market, open).await;
     hub.clock.move_by(300);
     let lines = [
@@ -215,4 +247,13 @@ pub(super) async fn second_phases<S: Store>(hub: &Hub<S>) -> Seen {
     ];
     seen.extend(refuse(hub, lines).await);
     seen
+}
+
+fn taking_all(membership_id: pointbridge_core::ids::MembershipId) -> AdjustPoints {
+    AdjustPoints {
+        membership_id,
+        amount: entered("-1"),
+        reason: reason("CORRECTION"),
+        reference: reference("case-1"),
+    }
 }

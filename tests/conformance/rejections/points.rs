@@ -18,6 +18,9 @@ promises! {
 /// The most that one command can name.
 const MOST: &str = "999999999999999999";
 
+/// What is left of 64 bits after nine times the most.
+const REST: &str = "223372036854775816";
+
 fn adjustment(membership_id: MembershipId, amount: &str) -> AdjustPoints {
     AdjustPoints {
         membership_id,
@@ -27,11 +30,16 @@ fn adjustment(membership_id: MembershipId, amount: &str) -> AdjustPoints {
     }
 }
 
-/// Gives so much that one more time would not fit into 64 bits.
-async fn fill<S: Store>(hub: &Hub<S>, partner: &pointbridge_core::text::PartnerCode, id: MembershipId) {
+/// Gives as much as 64 bits count.
+pub(super) async fn fill<S: Store>(
+    hub: &Hub<S>,
+    partner: &pointbridge_core::text::PartnerCode,
+    id: MembershipId,
+) {
     for _ in 0..9 {
         hub.accrue(partner, id, MOST).await;
     }
+    hub.accrue(partner, id, REST).await;
 }
 
 pub(super) async fn accruals<S: Store>(hub: &Hub<S>) -> Seen {
@@ -51,7 +59,7 @@ pub(super) async fn accruals<S: Store>(hub: &Hub<S>) -> Seen {
         ("nothing", ask.ask(&caller, accrual(scene.flyer, "0")), Reason::AmountOutOfRange),
         ("below zero", ask.ask(&caller, accrual(scene.flyer, "-1")), Reason::AmountOutOfRange),
         ("over already", ask.ask(&caller, over), Reason::ValidationFailed),
-        ("too many", ask.ask(&caller, accrual(scene.flyer, MOST)), Reason::Overflow),
+        ("too many", ask.ask(&caller, accrual(scene.flyer, "1")), Reason::Overflow),
     ];
     refuse(hub, lines).await
 }
@@ -78,7 +86,7 @@ pub(super) async fn adjustments<S: Store>(hub: &Hub<S>) -> Seen {
         ("nothing", ask.ask(&caller, adjustment(scene.flyer, "0")), Reason::AmountOutOfRange),
         ("more than there is", ask.ask(&market, adjustment(scene.shopper, "-6")), Reason::InsufficientPoints),
         ("257 lots", ask.ask(&caller, adjustment(rich, "-257")), Reason::TooManyLots),
-        ("too many", ask.ask(&caller, adjustment(scene.flyer, MOST)), Reason::Overflow),
+        ("too many", ask.ask(&caller, adjustment(scene.flyer, "1")), Reason::Overflow),
     ];
     refuse(hub, lines).await
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pointbridge_core::record::SealedRecord;
-use pointbridge_core::time::Expiry;
+use pointbridge_core::time::{Expiry, Timestamp};
 use pointbridge_store::AuditRow;
 
 use super::state::State;
@@ -107,7 +107,7 @@ fn lot_movements(sealed: &SealedRecord) -> Vec<AuditRow> {
         record_id: sealed.record.record_id.to_string(),
         number,
         membership_id: moved.membership_id.to_string(),
-        expires_at: moved.expires_at.map_or(Expiry::NEVER_MICROS, |at| at.micros()),
+        expires_at: moved.expires_at.map_or(Expiry::NEVER_MICROS, Timestamp::micros),
         origin_month: i64::from(moved.origin_month),
         exchangeable: moved.exchangeable,
         remaining: moved.remaining.minor(),
@@ -138,7 +138,7 @@ fn exchanges(state: &State, visit: Visit<'_>) {
             initiator_code: known.prepared.initiator.to_string(),
             prepared_at: known.prepared.prepared_at.micros(),
             hold_expires_at: known.prepared.hold_expires_at.micros(),
-            decided_at: known.decided_at.map(|at| at.micros()),
+            decided_at: known.decided_at.map(Timestamp::micros),
             prepare_record_id: known.prepare_record.to_string(),
             last_record_id: known.last_record.to_string(),
         });

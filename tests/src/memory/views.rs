@@ -70,13 +70,14 @@ impl State {
 
     fn postings_of(&self, membership: MembershipId) -> Result<BTreeMap<i64, PostingView>, StoreError> {
         let mut found = BTreeMap::new();
-        for sealed in &self.records {
+        let touches = |posting: &Posting| {
+            posting.member.as_ref().is_some_and(|member| member.membership_id == membership)
+        };
+        for sealed in self.records.iter().filter(|sealed| sealed.record.postings.iter().any(touches)) {
             let record = self.record(sealed.record.record_id)?;
-            for posting in &record.postings {
-                let member = posting.member.as_ref().filter(|member| member.membership_id == membership);
-                if let Some(member) = member {
-                    found.insert(member.sequence, posting_view(&record, posting));
-                }
+            for posting in record.postings.iter().filter(|posting| touches(posting)) {
+                let sequence = posting.member.as_ref().map(|member| member.sequence);
+                found.extend(sequence.map(|sequence| (sequence, posting_view(&record, posting))));
             }
         }
         Ok(found)

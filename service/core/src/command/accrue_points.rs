@@ -95,10 +95,11 @@ impl AccruePoints {
         if self.expires_at.is_some_and(|end| end <= world.now) {
             return Err(AccruePointsRejection::Over);
         }
-        match world.account(self.membership_id).post(minor) {
-            Some(_) => Ok((program, minor)),
-            None => Err(AccruePointsRejection::Overflow),
+        // An account that was not loaded is found out when it is posted to, and told as what it is.
+        if world.account(self.membership_id).is_some_and(|account| account.post(minor).is_none()) {
+            return Err(AccruePointsRejection::Overflow);
         }
+        Ok((program, minor))
     }
 
     fn accrue(
@@ -118,7 +119,7 @@ impl AccruePoints {
         draft.move_lot(&mut lines, self.membership_id, Moved { key, delta, scale: program.scale });
         let cause =
             Cause { minor, reason: Some(self.reason.clone()), reference: Some(self.reference.clone()) };
-        let body = points_body(&draft, self.membership_id, program, cause);
+        let body = points_body(&draft, self.membership_id, program, cause)?;
         Ok(draft.done(RecordKind::PointsAccrued, vec![program.partner.clone()], body, lines))
     }
 }
@@ -136,10 +137,10 @@ pub(super) fn points_body(
     membership: MembershipId,
     program: &Program,
     cause: Cause,
-) -> Body {
-    let account = draft.account(membership);
+) -> Result<Body, Rejection> {
+    let account = draft.account(membership)?;
     let amount = |minor| Amount::new(minor, program.scale);
-    Body::Points(PointsBody {
+    Ok(Body::Points(PointsBody {
         membership_id: membership,
         program_id: program.program_id,
         amount: amount(cause.minor),
@@ -148,5 +149,5 @@ pub(super) fn points_body(
         posted: amount(account.posted),
         held: amount(account.held),
         postings: account.postings,
-    })
+    }))
 }

@@ -100,7 +100,11 @@ impl AdjustPoints {
             if let Freed::Partly(decision) = free_up(&mut draft, self.membership_id)? {
                 return Ok(*decision);
             }
-            match self.take(&mut draft, &mut lines, program, minor.checked_neg().ok_or_else(overflow)?) {
+            let wanted = minor.checked_neg().ok_or_else(overflow)?;
+            if draft.account(self.membership_id)?.available() < wanted {
+                return Err(AdjustPointsRejection::Insufficient.into());
+            }
+            match self.take(&mut draft, &mut lines, program, wanted) {
                 Err(PickError::Stale) => return Ok(super::expire::rerun(draft)),
                 Err(PickError::Insufficient) => return Err(AdjustPointsRejection::Insufficient.into()),
                 Err(PickError::TooManyLots) => return Err(AdjustPointsRejection::TooManyLots.into()),
@@ -118,7 +122,7 @@ impl AdjustPoints {
         lines.post(program, ChartAccount::Adjustment, minor.checked_neg().ok_or_else(overflow)?);
         let cause =
             Cause { minor, reason: Some(self.reason.clone()), reference: Some(self.reference.clone()) };
-        let body = points_body(&draft, self.membership_id, program, cause);
+        let body = points_body(&draft, self.membership_id, program, cause)?;
         Ok(draft.done(RecordKind::PointsAdjusted, vec![program.partner.clone()], body, lines))
     }
 
@@ -129,9 +133,6 @@ impl AdjustPoints {
         program: &Program,
         minor: i64,
     ) -> Result<(), PickError> {
-        if draft.account(self.membership_id).available() < minor {
-            return Err(PickError::Insufficient);
-        }
         let now = draft.world.now;
         for (key, taken) in draft.lots(self.membership_id).pick(minor, now, UseFor::Anything)? {
             let delta = LotDelta { remaining: taken.saturating_neg(), held: 0 };

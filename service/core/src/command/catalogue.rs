@@ -14,6 +14,12 @@ use crate::rejection::Reason;
 /// A prepare's own refusals: those up to the agreement, and those from the live holds on.
 const PREPARE: (&[Reason], &[Reason]) = PrepareExchangeRejection::ORDER.split_at(4);
 
+/// What a method that ends something asks of its caller: to be registered. A suspended partner may.
+const KNOWN: &[Reason] = StandingRejection::ORDER.split_at(1).0;
+
+/// An abort's own refusal: either party may abort.
+const ABORT: &[Reason] = EndExchangeRejection::ORDER.split_at(1).0;
+
 /// For each writing method, what it may be refused with, in the order in which it is checked.
 pub const PRECEDENCE: &[(&str, &[&[Reason]])] = &[
     ("CreatePartner", &[RequestRejection::ORDER, CreatePartnerRejection::ORDER]),
@@ -40,7 +46,7 @@ pub const PRECEDENCE: &[(&str, &[&[Reason]])] = &[
     ("IssueLinkCode", &[RequestRejection::ORDER, StandingRejection::ORDER, IssueLinkCodeRejection::ORDER]),
     ("MergeMembers", &[RequestRejection::ORDER, StandingRejection::ORDER, MergeMembersRejection::ORDER]),
     ("GrantConsent", &[RequestRejection::ORDER, StandingRejection::ORDER, GrantConsentRejection::ORDER]),
-    ("WithdrawConsent", &[RequestRejection::ORDER, WithdrawConsentRejection::ORDER]),
+    ("WithdrawConsent", &[RequestRejection::ORDER, KNOWN, WithdrawConsentRejection::ORDER]),
     ("AccruePoints", &[RequestRejection::ORDER, StandingRejection::ORDER, AccruePointsRejection::ORDER]),
     ("AdjustPoints", &[RequestRejection::ORDER, StandingRejection::ORDER, AdjustPointsRejection::ORDER]),
     (
@@ -54,6 +60,15 @@ pub const PRECEDENCE: &[(&str, &[&[Reason]])] = &[
             PREPARE.1,
         ],
     ),
-    ("CommitExchange", &[RequestRejection::ORDER, EndExchangeRejection::ORDER, CommitRejection::ORDER, &[Reason::Overflow]]),
-    ("AbortExchange", &[RequestRejection::ORDER, EndExchangeRejection::ORDER, AbortRejection::ORDER]),
+    (
+        "CommitExchange",
+        &[
+            RequestRejection::ORDER,
+            KNOWN,
+            EndExchangeRejection::ORDER,
+            CommitRejection::ORDER,
+            &[Reason::Overflow],
+        ],
+    ),
+    ("AbortExchange", &[RequestRejection::ORDER, KNOWN, ABORT, AbortRejection::ORDER]),
 ];

@@ -59,9 +59,12 @@ impl<'a> Draft<'a> {
         Self { context, world, changes: Changes::default(), lots: BTreeMap::new() }
     }
 
-    /// The account as the draft leaves it so far.
-    pub(super) fn account(&self, membership: MembershipId) -> Account {
-        self.changes.accounts.get(&membership).copied().unwrap_or_else(|| self.world.account(membership))
+    /// The account as the draft leaves it so far. One that was not loaded is never made up.
+    pub(super) fn account(&self, membership: MembershipId) -> Result<Account, Rejection> {
+        let changed = self.changes.accounts.get(&membership).copied();
+        changed
+            .or_else(|| self.world.account(membership))
+            .ok_or_else(|| broken("an account that was not loaded"))
     }
 
     /// The lots as the draft leaves them so far.
@@ -85,7 +88,7 @@ impl<'a> Draft<'a> {
         program: &Program,
         minor: i64,
     ) -> Result<(), Rejection> {
-        let account = self.account(membership).post(minor).ok_or_else(overflow)?;
+        let account = self.account(membership)?.post(minor).ok_or_else(overflow)?;
         self.set_account(account);
         lines.postings.push(Posting {
             program_id: program.program_id,
@@ -125,7 +128,13 @@ impl<'a> Draft<'a> {
             .ok_or_else(|| broken("one partner owes itself"))?;
         let key = ExposureKey { pair, currency: obligation.currency };
         let known = self.changes.exposures.get(&key).cloned().unwrap_or_else(|| self.world.exposure(&key));
-        let next = known.after(step, &obligation.debtor, obligation.money).ok_or_else(overflow)?;
+        let next = known.after(step, &obligation.debtor, obligation.money).ok_or_else(|| match step {
+            ExposureStep::Prepare => Rejection::new(
+                Reason::Overflow,
+                "the partners would owe each other more than the hub can count",
+            ),
+            ExposureStep::Commit | ExposureStep::Release => broken("an exposure that was never prepared"),
+        })?;
         self.changes.exposures.insert(key, next.clone());
         Ok(next)
     }

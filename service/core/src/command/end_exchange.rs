@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::draft::{Draft, Lines, Moved, broken};
-use super::expire::{Release, end, release};
+use super::expire::{Release, end, release, rerun};
 use super::{Answer, Command, Context, Decision, named};
 use crate::exchange::{self, Exchange, Leg, Phase};
 use crate::exposure::ExposureStep;
@@ -116,10 +116,20 @@ fn decide<'a>(
         return EndExchangeRejection::NotFound { id }.into();
     };
     let mut draft = Draft::new(context, world);
+    if !is_loaded(world, exchange) {
+        return rerun(draft);
+    }
     match step(exchange, last, &mut draft) {
         Ok(record) => Decision { changes: draft.changes, answer: Answer::Done(record) },
         Err(rejection) => Decision::refuse(rejection),
     }
+}
+
+/// Whether the footprint knew what the exchange touches. It did not if the exchange came about after the facts were read.
+fn is_loaded(world: &World, exchange: &Exchange) -> bool {
+    exchange.legs.iter().flat_map(|leg| [&leg.source, &leg.destination]).all(|side| {
+        world.accounts.contains_key(&side.membership_id) && world.programs.contains_key(&side.program_id)
+    })
 }
 
 fn commit(draft: &mut Draft<'_>, prepared: &Record, committed: Exchange) -> Result<Arc<Record>, Rejection> {
@@ -140,7 +150,7 @@ fn spend(draft: &mut Draft<'_>, lines: &mut Lines, leg: &Leg, prepared: &Record)
     let program = program(draft.world, leg.source.program_id)?;
     let source = leg.source.membership_id;
     let minor = leg.source_points.minor();
-    let released = draft.account(source).release(minor).ok_or_else(|| broken("a hold without points"))?;
+    let released = draft.account(source)?.release(minor).ok_or_else(|| broken("a hold without points"))?;
     draft.set_account(released);
     draft.post_member(lines, source, program, minor.saturating_neg())?;
     lines.post(program, ChartAccount::ExchangeOut, minor);

@@ -147,7 +147,7 @@ pub(super) fn release(
     for leg in &ended.legs {
         let source = leg.source.membership_id;
         let account = draft
-            .account(source)
+            .account(source)?
             .release(leg.source_points.minor())
             .ok_or_else(|| broken("a hold without points"))?;
         draft.set_account(account);
@@ -200,8 +200,10 @@ fn write_off(draft: &mut Draft<'_>, membership: MembershipId) -> Result<Option<A
     draft.post_member(&mut lines, membership, program, sum.saturating_neg())?;
     lines.post(program, ChartAccount::Expired, sum);
     let cause = Cause { minor: sum.saturating_neg(), reason: None, reference: None };
-    let body = points_body(draft, membership, program, cause);
-    let record_id = part_id(draft.context, "lots-expired", &membership.to_string());
+    let body = points_body(draft, membership, program, cause)?;
+    // A command that is decided again may write off more of the same account: its postings tell the records apart.
+    let sequence = draft.account(membership)?.postings;
+    let record_id = part_id(draft.context, "lots-expired", &format!("{membership}/{sequence}"));
     let head =
         Head { record_id, kind: RecordKind::PointsExpired, parties: vec![program.partner.clone()], body };
     draft.record(head, lines).map(Some)

@@ -9,7 +9,9 @@ use crate::agreement::{AgreementVersion, DirectionTerms, Funding, Pair};
 use crate::canonical::{Hash, hex_hash};
 use crate::exchange::{Exchange, Leg, References, ReservationState};
 use crate::exposure::ExposureStep;
-use crate::ledger::{HOLDS_PER_INITIATOR_MAX, HOLDS_PER_MEMBERSHIP_MAX, LotDelta, PickError, UseFor};
+use crate::ledger::{
+    Account, HOLDS_PER_INITIATOR_MAX, HOLDS_PER_MEMBERSHIP_MAX, LotDelta, PickError, UseFor,
+};
 use crate::member::{ConsentKey, ConsentScope};
 use crate::quote::{Claims, End, Ends};
 use crate::record::{Body, RecordKind};
@@ -107,8 +109,14 @@ fn exchange_consent(membership_id: crate::ids::MembershipId, recipient: &Partner
 impl PrepareExchange {
     /// Everything that comes before the amount: quote, agreement, partners, memberships, consents.
     fn find<'a>(&'a self, context: &Context, world: &'a World) -> Result<Found<'a>, Rejection> {
+        let is_home = |claims: &Claims| {
+            let source = world.memberships.get(&claims.source);
+            source.is_none_or(|source| source.partner == claims.initiator)
+        };
         let claims = self.claims.as_ref().filter(|claims| {
-            context.caller.partner() == Some(&claims.initiator) && claims.epoch == world.epoch
+            context.caller.partner() == Some(&claims.initiator)
+                && claims.epoch == world.epoch
+                && is_home(claims)
         });
         let claims = claims.ok_or(PrepareExchangeRejection::QuoteInvalid)?;
         if claims.expires_at <= world.now {
@@ -144,9 +152,10 @@ impl PrepareExchange {
         if let Freed::Partly(decision) = free_up(&mut draft, source)? {
             return Ok(*decision);
         }
-        check_holds(&draft, found.claims)?;
+        let account = draft.account(source)?;
+        check_holds(&draft, &account, found.claims)?;
         let mut lines = Lines::default();
-        match hold(&mut draft, &mut lines, &leg) {
+        match hold(&mut draft, account, &mut lines, &leg) {
             Err(PickError::Stale) => return Ok(rerun(draft)),
             Err(PickError::Insufficient) => return Err(PrepareExchangeRejection::Insufficient.into()),
             Err(PickError::TooManyLots) => return Err(PrepareExchangeRejection::TooManyLots.into()),
@@ -185,8 +194,12 @@ fn end_of(world: &World, id: crate::ids::MembershipId, other: crate::ids::Member
     Some(End { membership, program, partner, consent })
 }
 
-fn check_holds(draft: &Draft<'_>, claims: &Claims) -> Result<(), PrepareExchangeRejection> {
-    if draft.account(claims.source).live_holds >= HOLDS_PER_MEMBERSHIP_MAX {
+fn check_holds(
+    draft: &Draft<'_>,
+    account: &Account,
+    claims: &Claims,
+) -> Result<(), PrepareExchangeRejection> {
+    if account.live_holds >= HOLDS_PER_MEMBERSHIP_MAX {
         return Err(PrepareExchangeRejection::MembershipHolds { most: HOLDS_PER_MEMBERSHIP_MAX });
     }
     if draft.live_holds(&claims.initiator) >= HOLDS_PER_INITIATOR_MAX {
@@ -196,10 +209,10 @@ fn check_holds(draft: &Draft<'_>, claims: &Claims) -> Result<(), PrepareExchange
 }
 
 /// Holds a leg's points and chooses the lots that they will come from.
-fn hold(draft: &mut Draft<'_>, lines: &mut Lines, leg: &Leg) -> Result<(), PickError> {
+fn hold(draft: &mut Draft<'_>, account: Account, lines: &mut Lines, leg: &Leg) -> Result<(), PickError> {
     let source = leg.source.membership_id;
     let minor = leg.source_points.minor();
-    let account = draft.account(source).hold(minor).ok_or(PickError::Insufficient)?;
+    let account = account.hold(minor).ok_or(PickError::Insufficient)?;
     let now = draft.world.now;
     for (key, taken) in draft.lots(source).pick(minor, now, UseFor::Exchange)? {
         let delta = LotDelta { remaining: 0, held: taken };

@@ -135,6 +135,11 @@ fn propose(context: &Context, world: &World, author: &PartnerCode, pair: &Pair, 
 
 impl ProposeAgreement {
     fn terms(&self, pair: &Pair, world: &World) -> Result<Terms, crate::rejection::Rejection> {
+        if self.directions.is_empty() || self.directions.len() > Terms::DIRECTIONS_MAX {
+            let what = format!("terms.directions: must be 1 to {}", Terms::DIRECTIONS_MAX);
+            let reason = crate::rejection::Reason::TermsInvalid;
+            return Err(crate::rejection::Rejection::new(reason, what).at("terms.directions"));
+        }
         let mut directions: Vec<DirectionTerms> = Vec::with_capacity(self.directions.len());
         for (index, entered) in self.directions.iter().enumerate() {
             let terms = entered.terms(pair, world).map_err(|flaw| refuse(index, &flaw))?;
@@ -227,6 +232,9 @@ fn check_amounts(terms: &DirectionTerms) -> Result<(), Flaw> {
     }
     if terms.step.minor() <= 0 {
         return flaw("step_source_points", "must be above zero");
+    }
+    if terms.fee.minor() < 0 {
+        return flaw("fee_points", "must not be below zero");
     }
     if terms.price.money.millionths() <= 0 {
         return flaw("price.money", "must be above zero");

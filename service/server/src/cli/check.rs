@@ -36,9 +36,9 @@ pub(super) async fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     progress.finish_and_clear();
     store.close().await;
     if args.json {
-        out::line(report.to_json())
+        out::line(report.to_json());
     } else {
-        print(&report)
+        print(&report);
     }
     Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -106,7 +106,7 @@ pub(super) fn run(args: &PkiArgs) -> anyhow::Result<ExitCode> {
             issue(folder, leaf, &format!("partner/{code}/{role}/{subject}"))?;
         }
         PkiCommand::Operator { folder, subject, leaf } => {
-            issue(folder, leaf, &format!("operator/{subject}"))?
+            issue(folder, leaf, &format!("operator/{subject}"))?;
         }
         PkiCommand::Auditor { folder, subject, leaf } => issue(folder, leaf, &format!("auditor/{subject}"))?,
         PkiCommand::Server { folder, hosts, leaf } => {

@@ -164,10 +164,10 @@ pub(super) fn of_exchange(
     let mut phrase = format!("{}: {}", state_of(exchange), movement(leg, name_of));
     if exchange.state() == ExchangeState::Committed {
         let owed = leg.obligation.as_ref().map(debt).unwrap_or_default();
-        phrase = format!("{phrase}, {owed}");
+        phrase = format!("{phrase}\n{owed}");
     }
     if !exchange.abort_reason_code.is_empty() {
-        phrase = format!("{phrase}, because {}", exchange.abort_reason_code);
+        phrase = format!("{phrase}\nbecause {}", exchange.abort_reason_code);
     }
     let answer = Answer::of(message)
         .fact("state", state_of(exchange))

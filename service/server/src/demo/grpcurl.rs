@@ -77,9 +77,10 @@ fn questions(book: &Book) -> Vec<Question> {
 }
 
 fn line(identity: &Identity, body: Option<&str>, address: &str, method: &str) -> String {
-    let body = body.map(|body| format!("-d {} ", quoted(body))).unwrap_or_default();
+    let body = body.map(|body| format!(" \\\n  -d {}", quoted(body))).unwrap_or_default();
+    // Short lines, joined for the shell: a terminal that wraps a long one may break it when it is copied.
     format!(
-        "grpcurl -cacert {} -cert {} -key {} {body}{address} {method}",
+        "grpcurl -cacert {} \\\n  -cert {} \\\n  -key {}{body} \\\n  {address} {method}",
         quoted(&identity.authority.display().to_string()),
         quoted(&identity.certificate.display().to_string()),
         quoted(&identity.key.display().to_string()),
@@ -115,7 +116,7 @@ mod tests {
             Identity { authority: "ca.pem".into(), certificate: "me.pem".into(), key: "me.key".into() };
         assert_eq!(
             line(&identity, Some("{}"), "127.0.0.1:7443", "A/B"),
-            "grpcurl -cacert ca.pem -cert me.pem -key me.key -d '{}' 127.0.0.1:7443 A/B"
+            "grpcurl -cacert ca.pem \\\n  -cert me.pem \\\n  -key me.key \\\n  -d '{}' \\\n  127.0.0.1:7443 A/B"
         );
     }
 }

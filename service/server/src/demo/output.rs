@@ -51,7 +51,7 @@ impl Form {
         self.section("Obligations: the committed exchanges of each pair", &table::debts(&closing.debts))
     }
 
-    /// The end: what `check` found, and the run in one sentence or as JSON.
+    /// The end: what `check` found, and the run in two sentences or as JSON.
     ///
     /// # Errors
     /// Standard output is closed.
@@ -61,7 +61,8 @@ impl Form {
             return Ok(());
         }
         self.section("Check: recomputed from the hub's records, without its rules", &table::check(check))?;
-        Ok(self.write(&format!("\n{}\n", summary.sentence()))?)
+        self.write(&table::findings(check))?;
+        Ok(self.write(&format!("\n{}\n", summary.sentences()))?)
     }
 
     /// Text for people only.

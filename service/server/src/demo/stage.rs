@@ -180,7 +180,8 @@ fn compared(answer: &Answer, before: &Sent) -> Answer {
 fn row(number: usize, step: &Step, outcome: &Outcome) -> Row {
     let (answer, refusal) = match outcome {
         Ok(answer) => (answer.phrase.clone(), None),
-        Err(refusal) => (refusal.to_string(), Some(refusal.reason.clone())),
+        // The fields at fault would only say the sentence once more.
+        Err(refusal) => (format!("{}: {}", refusal.reason, refusal.message), Some(refusal.reason.clone())),
     };
     Row { number, who: step.actor.name, what: step.what, answer, refusal }
 }

@@ -69,8 +69,8 @@ impl Summary {
         Ok(serde_json::to_string_pretty(self)?)
     }
 
-    /// The run in one sentence.
-    pub(super) fn sentence(&self) -> String {
+    /// The run in two sentences.
+    pub(super) fn sentences(&self) -> String {
         let refused: u32 = self.outcomes.refused.values().sum();
         let states: Vec<String> =
             self.outcomes.states.iter().map(|(state, count)| format!("{count} {state}")).collect();
@@ -83,7 +83,7 @@ impl Summary {
             Some(code) => format!("check FOUND FAULTS (exit code {code})"),
             None => "check was cut off".to_owned(),
         };
-        format!("{steps}; {refused} refused, exchanges: {}; {check}.", states.join(", "))
+        format!("{steps}, {refused} of them refused; {check}.\nExchanges: {}.", states.join(", "))
     }
 }
 

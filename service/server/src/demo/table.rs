@@ -2,7 +2,7 @@
 //!
 //! What is absent: printing, and any number that is not in what it is given.
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde_json::Value;
 
@@ -55,20 +55,17 @@ pub(super) fn exchanges(lines: &[ExchangeLine]) -> String {
 
 /// What each pair owes each other.
 pub(super) fn debts(pairs: &[PairDebt]) -> String {
-    let mut table = table(["debtor", "creditor", "owes", "", "legs"]);
-    align_right(&mut table, [2, 4]);
+    let mut table = table(["between", "first owes", "second owes", "", "net debtor", "net", "exchanges"]);
+    align_right(&mut table, [1, 2, 5, 6]);
     for pair in pairs {
-        for (debtor, creditor, owed) in
-            [(&pair.low, &pair.high, pair.low_owes), (&pair.high, &pair.low, pair.high_owes)]
-        {
-            table.add_row([debtor, creditor, &owed.to_string(), &pair.currency, &String::new()]);
-        }
         let net = pair.net();
         table.add_row([
-            format!("net: {}", net.debtor),
-            net.creditor.to_owned(),
-            net.amount.to_string(),
+            format!("{} and {}", pair.low, pair.high),
+            pair.low_owes.to_string(),
+            pair.high_owes.to_string(),
             pair.currency.clone(),
+            net.debtor.to_owned(),
+            net.amount.to_string(),
             pair.legs.to_string(),
         ]);
     }
@@ -77,23 +74,37 @@ pub(super) fn debts(pairs: &[PairDebt]) -> String {
 
 /// What `check` looked at and found, from its JSON.
 pub(super) fn check(report: &Value) -> String {
-    let mut table = table(["invariant", "what must hold", "checked", "findings"]);
-    align_right(&mut table, [2, 3]);
+    let mut table = table(["what must hold", "checked", "wrong"]);
+    align_right(&mut table, [1, 2]);
     for invariant in report.get("invariants").and_then(Value::as_array).into_iter().flatten() {
         let cell = |name: &str| match invariant.get(name) {
             Some(Value::String(text)) => text.clone(),
-            Some(Value::Array(items)) => items.len().to_string(),
             Some(other) => other.to_string(),
             None => String::new(),
         };
-        table.add_row([cell("name"), cell("sentence"), cell("checked"), cell("findings")]);
+        table.add_row(["sentence", "checked", "findings_total"].map(cell));
     }
     text(&table)
 }
 
+/// The rows that `check` found wrong, a line for each.
+pub(super) fn findings(report: &Value) -> String {
+    let mut lines = Vec::new();
+    for invariant in report.get("invariants").and_then(Value::as_array).into_iter().flatten() {
+        for finding in invariant.get("findings").and_then(Value::as_array).into_iter().flatten() {
+            let part =
+                |of: &Value, name: &str| of.get(name).and_then(Value::as_str).unwrap_or("?").to_owned();
+            let [row, expected, found] = ["row", "expected", "found"].map(|name| part(finding, name));
+            let name = part(invariant, "name");
+            lines.push(format!("{name}: {row}: expected {expected}, found {found}\n"));
+        }
+    }
+    lines.concat()
+}
+
 fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
     let width = table.width().unwrap_or(WIDTH).min(WIDTH);
     table.set_width(width).set_header(header);
     table
@@ -167,18 +178,22 @@ mod tests {
             high_owes: Decimal::new(111_000_000, 6),
         };
         let text = debts(&[pair]);
-        assert!(text.contains("20.664716") && text.contains("111.000000"), "{text}");
-        let net = text.lines().find(|line| line.contains("net:")).unwrap();
-        assert!(net.contains("supermarket") && net.contains("90.335284"), "{text}");
+        let line = text.lines().find(|line| line.contains("airline and supermarket")).unwrap();
+        for cell in ["20.664716", "111.000000", "CNY", "90.335284", "3"] {
+            assert!(line.contains(cell), "{cell} in {text}");
+        }
     }
 
     #[test]
     fn the_check_counts_findings() {
         let report = json!({"invariants": [
-            {"name": "postings-balance", "sentence": "postings sum to zero", "checked": 42, "findings": [{}, {}]},
+            {"name": "postings-balance", "sentence": "postings sum to zero", "checked": 42, "findings_total": 1,
+             "findings": [{"row": "account mbs_1", "expected": "5", "found": "6"}]},
         ]});
         let text = check(&report);
-        let line = text.lines().find(|line| line.contains("postings-balance")).unwrap();
-        assert!(line.contains("42") && line.trim_end().ends_with('2'), "{text}");
+        let line = text.lines().find(|line| line.contains("postings sum to zero")).unwrap();
+        let cells: Vec<&str> = line.split(['│', '┆']).map(str::trim).collect();
+        assert_eq!(cells, ["", "postings sum to zero", "42", "1", ""], "{text}");
+        assert_eq!(findings(&report), "postings-balance: account mbs_1: expected 5, found 6\n");
     }
 }

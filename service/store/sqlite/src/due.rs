@@ -3,21 +3,16 @@
 //! Both statements read an index that has only what is open, in the order of time, and stop at the limit.
 
 use pointbridge_core::ids::{ExchangeId, MembershipId};
+use pointbridge_core::time::Timestamp;
 use pointbridge_store::{Due, StoreError};
 
 use crate::error;
-use crate::load;
-use crate::options::Clock;
 use crate::rows::Cells;
 use crate::session::{Bind, Session};
-use pointbridge_core::time::Timestamp;
+use crate::time::Time;
 
-pub(crate) async fn read(
-    session: &mut Session<'_>,
-    clock: &Clock,
-    limit: u32,
-) -> Result<Vec<Due>, StoreError> {
-    let now = now(session, clock).await?;
+pub(crate) async fn read(session: &mut Session<'_>, time: &Time, limit: u32) -> Result<Vec<Due>, StoreError> {
+    let now = now(session, time).await?;
     let binds = || vec![Bind::Int(now.micros()), Bind::Int(i64::from(limit))];
     let holds = session
         .rows(
@@ -40,8 +35,8 @@ pub(crate) async fn read(
 }
 
 /// The store's clock on the session's snapshot.
-pub(crate) async fn now(session: &mut Session<'_>, clock: &Clock) -> Result<Timestamp, StoreError> {
+pub(crate) async fn now(session: &mut Session<'_>, time: &Time) -> Result<Timestamp, StoreError> {
     let row = session.row("select last_now from store_state", Vec::new()).await?;
     let last = row.ok_or_else(|| error::broken("the store has no state"))?.time("last_now")?;
-    Ok(load::now(clock, last))
+    Ok(time.now(last))
 }

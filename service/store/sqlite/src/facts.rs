@@ -79,7 +79,8 @@ async fn exchanges(
     query: &FactQuery,
     facts: &mut Facts,
 ) -> Result<(), StoreError> {
-    let sql = "select reservation.reservation_id, reservation.initiator_code, exchange_leg.source_membership_id,
+    let sql =
+        "select reservation.reservation_id, reservation.initiator_code, exchange_leg.source_membership_id,
              exchange_leg.source_program_id, exchange_leg.destination_membership_id,
              exchange_leg.destination_program_id, exchange_leg.debtor_code, exchange_leg.creditor_code,
              exchange_leg.currency
@@ -113,12 +114,9 @@ fn add_leg(fact: &mut ExchangeFact, row: &SqliteRow) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn consents(
-    session: &mut Session<'_>,
-    query: &FactQuery,
-    facts: &mut Facts,
-) -> Result<(), StoreError> {
-    let sql = "select consent.consent_id, consent.membership_id, consent.recipient_code, consent.consent_scope
+async fn consents(session: &mut Session<'_>, query: &FactQuery, facts: &mut Facts) -> Result<(), StoreError> {
+    let sql =
+        "select consent.consent_id, consent.membership_id, consent.recipient_code, consent.consent_scope
          from json_each(?1) as asked join consent on consent.consent_id = unhex(asked.value)";
     for row in session.found(sql, query.consents.iter().map(|id| keys::id!(id)).collect()).await? {
         facts.consents.insert(row.id("consent_id", ConsentId::new)?, rows::consent_key(&row)?);

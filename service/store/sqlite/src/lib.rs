@@ -24,6 +24,7 @@ mod options;
 mod rows;
 mod schema;
 mod session;
+mod time;
 mod transact;
 mod view;
 mod write;
@@ -31,7 +32,6 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-use pointbridge_core::ids::MembershipId;
 use pointbridge_core::time::Timestamp;
 use pointbridge_core::world::{Changes, FactQuery, Facts, Footprint, World};
 use pointbridge_store::{AuditRow, Due, Store, StoreError};
@@ -54,14 +54,11 @@ impl Store for SqliteStore {
 
     async fn due(&self, limit: u32) -> Result<Vec<Due>, StoreError> {
         let mut reader = self.reader().await?;
-        due::read(&mut reader.session(), self.clock(), limit).await
+        due::read(&mut reader.session(), self.time(), limit).await
     }
 
     async fn audit(&self, visit: &mut (dyn FnMut(AuditRow) + Send)) -> Result<Timestamp, StoreError> {
         let mut reader = self.reader().await?;
-        audit::show(&mut reader.session(), self.clock(), visit).await
+        audit::show(&mut reader.session(), self.time(), visit).await
     }
 }
-
-/// The accounts of a footprint or a query, as their memberships.
-type Memberships = std::collections::BTreeSet<MembershipId>;

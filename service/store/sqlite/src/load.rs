@@ -30,9 +30,9 @@ use pointbridge_store::StoreError;
 
 use crate::error;
 use crate::keys;
-use crate::options::Clock;
 use crate::rows::{self, Cells};
 use crate::session::Session;
+use crate::time::Time;
 
 /// Where a batch writes: its time and the number of its first record.
 #[derive(Debug, Clone, Copy)]
@@ -45,9 +45,9 @@ pub(crate) struct Place {
 pub(crate) async fn world(
     session: &mut Session<'_>,
     footprint: &Footprint,
-    clock: &Clock,
+    time: &Time,
 ) -> Result<(World, Place), StoreError> {
-    let (mut world, place) = head(session, clock).await?;
+    let (mut world, place) = head(session, time).await?;
     requests(session, footprint, &mut world).await?;
     party::load(session, footprint, &mut world).await?;
     let touched = exchange::load(session, footprint, &mut world).await?;
@@ -55,12 +55,7 @@ pub(crate) async fn world(
     Ok((world, place))
 }
 
-/// The store's clock, never earlier than any batch before.
-pub(crate) fn now(clock: &Clock, last: Timestamp) -> Timestamp {
-    clock().max(last)
-}
-
-async fn head(session: &mut Session<'_>, clock: &Clock) -> Result<(World, Place), StoreError> {
+async fn head(session: &mut Session<'_>, time: &Time) -> Result<(World, Place), StoreError> {
     let rows = session
         .rows(
             "select store_state.epoch, store_state.last_now, settlement_window.window_id,
@@ -72,7 +67,7 @@ async fn head(session: &mut Session<'_>, clock: &Clock) -> Result<(World, Place)
     let [row] = rows.as_slice() else {
         return Err(error::broken("there is not exactly one open settlement window"));
     };
-    let now = now(clock, row.time("last_now")?);
+    let now = time.now(row.time("last_now")?);
     let last = row.int("last_record_number")?;
     let record_number =
         last.checked_add(1).ok_or_else(|| error::broken("there are no numbers for records left"))?;

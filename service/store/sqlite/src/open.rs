@@ -19,6 +19,7 @@ use crate::options::{Clock, Options, StatementHook};
 use crate::rows::Cells;
 use crate::schema;
 use crate::session::{Bind, Reader, Session, Transaction, Writer};
+use crate::time::Time;
 
 /// How long a statement waits for a lock of another process: a backup or a look into a live database, never our own
 /// readers.
@@ -40,7 +41,7 @@ const VERSION_MIN: [u32; 3] = [3, 51, 3];
 pub struct SqliteStore {
     writer: Arc<Mutex<Writer>>,
     readers: SqlitePool,
-    clock: Clock,
+    time: Time,
     hook: Option<StatementHook>,
 }
 
@@ -71,7 +72,7 @@ impl SqliteStore {
             .connect_with(common(&path).read_only(true))
             .await
             .map_err(error::of)?;
-        Ok(Self { writer, readers, clock, hook: statement_hook })
+        Ok(Self { writer, readers, time: Time::new(clock), hook: statement_hook })
     }
 
     /// Brings the schema of a database up to date, and makes the database where there is none. Nothing happens where it is
@@ -117,8 +118,10 @@ impl SqliteStore {
     /// waited for.
     pub async fn close(self) {
         self.readers.close().await;
-        let mut writer = Arc::clone(&self.writer).lock_owned().await;
-        if let Err(error) = sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut writer.conn).await {
+        // A rollback that a dropped batch left behind holds the lock until it is done.
+        drop(self.writer.lock().await);
+        let Some(writer) = Arc::into_inner(self.writer) else { return };
+        if let Err(error) = writer.into_inner().conn.close().await {
             tracing::warn!(%error, "the write-ahead log stays beside the database");
         }
     }
@@ -135,8 +138,8 @@ impl SqliteStore {
         Ok(Reader::new(snapshot, self.hook.as_ref()))
     }
 
-    pub(crate) fn clock(&self) -> &Clock {
-        &self.clock
+    pub(crate) fn time(&self) -> &Time {
+        &self.time
     }
 }
 
@@ -194,7 +197,12 @@ fn is_current(version: &str) -> bool {
 /// Writes the rows that a new store begins with. They are made here and not by the migration, because an id and a time are
 /// in them.
 async fn found(writer: &Arc<Mutex<Writer>>, clock: &Clock) -> Result<(), StoreError> {
-    let mut transaction = Transaction::begin(Arc::clone(writer).lock_owned().await, None).await?;
+    let mut writer = Arc::clone(writer).lock_owned().await;
+    // A look first: opening a store that others use waits for none of them.
+    if Session::new(&mut writer.conn, None).row("select 1 from store_state", Vec::new()).await?.is_some() {
+        return Ok(());
+    }
+    let mut transaction = Transaction::begin(writer, None).await?;
     let now = clock().micros();
     let mut session = transaction.session()?;
     let is_new = session

@@ -27,7 +27,6 @@ pub(crate) trait Cells {
     fn int(&self, column: &str) -> Result<i64, StoreError>;
     fn int_or_null(&self, column: &str) -> Result<Option<i64>, StoreError>;
     fn text(&self, column: &str) -> Result<String, StoreError>;
-    fn text_or_null(&self, column: &str) -> Result<Option<String>, StoreError>;
     fn bytes(&self, column: &str) -> Result<Vec<u8>, StoreError>;
     fn bytes_or_null(&self, column: &str) -> Result<Option<Vec<u8>>, StoreError>;
 
@@ -49,10 +48,6 @@ pub(crate) trait Cells {
     /// A text with a form: a code, a reference, a currency, an enum's name.
     fn coded<T: for<'de> Deserialize<'de>>(&self, column: &str) -> Result<T, StoreError> {
         decode(&self.text(column)?, column)
-    }
-
-    fn coded_or_null<T: for<'de> Deserialize<'de>>(&self, column: &str) -> Result<Option<T>, StoreError> {
-        self.text_or_null(column)?.map(|text| decode(&text, column)).transpose()
     }
 
     /// 16 bytes, as an id or as they are.
@@ -89,10 +84,6 @@ impl Cells for SqliteRow {
     }
 
     fn text(&self, column: &str) -> Result<String, StoreError> {
-        self.try_get(column).map_err(error::of)
-    }
-
-    fn text_or_null(&self, column: &str) -> Result<Option<String>, StoreError> {
         self.try_get(column).map_err(error::of)
     }
 

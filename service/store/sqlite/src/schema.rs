@@ -56,8 +56,10 @@ pub(crate) async fn pending(conn: &mut SqliteConnection) -> Result<Vec<String>, 
             None => pending.push(name(migration)),
             Some(checksum) if checksum.as_slice() == migration.checksum.as_ref() => {}
             Some(_) => {
-                let text =
-                    format!("{} is in the database with other contents than in this program", name(migration));
+                let text = format!(
+                    "{} is in the database with other contents than in this program",
+                    name(migration)
+                );
                 return Err(StoreError::Schema(text));
             }
         }

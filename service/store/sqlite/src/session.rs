@@ -127,10 +127,7 @@ pub(crate) struct Reader<'c> {
 }
 
 impl<'c> Reader<'c> {
-    pub(crate) fn new(
-        snapshot: sqlx::Transaction<'static, Sqlite>,
-        hook: Option<&'c StatementHook>,
-    ) -> Self {
+    pub(crate) fn new(snapshot: sqlx::Transaction<'static, Sqlite>, hook: Option<&'c StatementHook>) -> Self {
         Self { snapshot, hook }
     }
 

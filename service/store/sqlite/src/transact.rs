@@ -15,9 +15,13 @@ where
 {
     let mut transaction = store.transaction().await?;
     let mut session = transaction.session()?;
-    let (world, place) = load::world(&mut session, footprint, store.clock()).await?;
+    let (world, place) = load::world(&mut session, footprint, store.time()).await?;
+    store.time().decided(world.now);
     let (changes, answer) = decide(world);
-    write::changes(&mut session, &changes, place).await?;
+    // A batch of refusals leaves nothing on the disk, not even its time, and costs no sync.
+    if !changes.is_empty() {
+        write::changes(&mut session, &changes, place).await?;
+    }
     transaction.commit().await?;
     Ok(answer)
 }

@@ -12,7 +12,7 @@
 //! | 18–19 | live holds, exposures | insert or update | one per key |
 //! | 20–22 | postings, lot movements, obligations | insert | as many as the records have |
 //! | 23 | requests | insert | one each |
-//! | 24 | the last time | `store_state`, always | 1 |
+//! | 24 | the last time | `store_state`; with any change | 1 |
 //!
 //! The order is that of the foreign keys. Locks: as in `load`, the write lock of the database is held from the beginning.
 //!

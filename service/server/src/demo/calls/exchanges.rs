@@ -33,15 +33,15 @@ pub(super) async fn quote(
     let given = present(response.quote.as_ref(), "quote")?;
     let leg = present(given.legs.first(), "leg")?;
     asking.book.note(Kind::Quote, quote, given.quote_token.clone());
-    let residue = leg.residue.unwrap_or_default();
-    let phrase = format!(
-        "{}; fee {}, rounding left {}/{}, held for {} s",
-        movement(leg, |id| asking.book.program_code(id)),
-        leg.fee_points,
-        residue.numerator,
-        residue.denominator,
-        given.hold_seconds
-    );
+    let mut phrase = movement(leg, |id| asking.book.program_code(id));
+    // A fee or residue of zero is no news.
+    if leg.fee_points.chars().any(|digit| matches!(digit, '1'..='9')) {
+        phrase = format!("{phrase}, after a fee of {}", leg.fee_points);
+    }
+    if let Some(residue) = leg.residue.filter(|residue| residue.numerator != 0) {
+        phrase = format!("{phrase}, rounding left {}/{}", residue.numerator, residue.denominator);
+    }
+    phrase = format!("{phrase}, held for {} s once prepared", given.hold_seconds);
     Ok(with_leg(Answer::of(&response), leg).fact("hold", given.hold_seconds.to_string()).phrase(phrase))
 }
 

@@ -70,8 +70,9 @@ pub(super) async fn merge(asking: Asking<'_>, of: &str, membership: &str) -> Res
         .map(|other| format!("{} of {}", asking.book.program_code(&other.program_id), other.partner_code))
         .collect();
     let linked = linked.join(", ");
+    let own = asking.book.program_code(&known.program_id);
     Ok(Answer::of(&response)
-        .phrase(format!("{} is one person with {linked}", known.external_reference))
+        .phrase(format!("{own} of {} and {linked} are one person's", known.partner_code))
         .fact("linked", linked))
 }
 

@@ -1,6 +1,8 @@
 //! The tables of how things stand: who there is, and what the records have added up to.
 
-use pointbridge_core::ids::{AgreementId, ConsentId, MembershipId, ProgramId, RecordId, ReservationId, WindowId};
+use pointbridge_core::ids::{
+    AgreementId, ConsentId, MembershipId, ProgramId, RecordId, ReservationId, WindowId,
+};
 use pointbridge_store::{AuditRow, StoreError};
 use sqlx::sqlite::SqliteRow;
 

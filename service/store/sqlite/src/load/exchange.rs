@@ -68,8 +68,9 @@ async fn overdue(
         let membership = row.id("source_membership_id", MembershipId::new)?;
         world.overdue.entry(membership).or_default().insert(id);
         let record = rows::record(&row)?;
-        let exchange =
-            record.exchange().ok_or_else(|| error::broken("a reservation's last record is of no exchange"))?;
+        let exchange = record
+            .exchange()
+            .ok_or_else(|| error::broken("a reservation's last record is of no exchange"))?;
         touched.initiators.insert(exchange.initiator.clone());
         for leg in &exchange.legs {
             let owed = &leg.obligation;

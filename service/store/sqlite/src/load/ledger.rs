@@ -1,5 +1,7 @@
 //! Loading accounts, their lots, live holds and exposures.
 
+use std::collections::BTreeSet;
+
 use pointbridge_core::ids::MembershipId;
 use pointbridge_core::ledger::{LOTS_PER_COMMAND_MAX, LotSet};
 use pointbridge_core::text::PartnerCode;
@@ -7,7 +9,6 @@ use pointbridge_core::world::{AccountNeed, Footprint, World};
 use pointbridge_store::StoreError;
 
 use super::exchange::Touched;
-use crate::Memberships;
 use crate::error;
 use crate::keys;
 use crate::rows::{self, Cells};
@@ -59,7 +60,7 @@ async fn accounts(
 /// there are more.
 async fn lots(
     session: &mut Session<'_>,
-    memberships: &Memberships,
+    memberships: &BTreeSet<MembershipId>,
     world: &mut World,
 ) -> Result<(), StoreError> {
     if memberships.is_empty() {

@@ -2,7 +2,6 @@
 
 use pointbridge_core::world::{Footprint, World};
 use pointbridge_store::StoreError;
-use sqlx::sqlite::SqliteRow;
 
 use crate::columns;
 use crate::keys;

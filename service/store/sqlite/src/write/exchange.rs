@@ -54,9 +54,10 @@ async fn prepared(session: &mut Session<'_>, changes: &Changes) -> Result<(), St
 }
 
 async fn legs(session: &mut Session<'_>, changes: &Changes) -> Result<(), StoreError> {
-    let rows = changes.prepared.values().flat_map(|(exchange, _)| {
-        exchange.legs.iter().map(move |leg| leg_row(exchange.reservation_id, leg))
-    });
+    let rows = changes
+        .prepared
+        .values()
+        .flat_map(|(exchange, _)| exchange.legs.iter().map(move |leg| leg_row(exchange.reservation_id, leg)));
     put(
         session,
         "insert into exchange_leg (

@@ -1,7 +1,7 @@
 //! Writing records with their lines, accounts and lots.
 
 use pointbridge_core::record::SealedRecord;
-use pointbridge_core::time::Expiry;
+use pointbridge_core::time::{Expiry, Timestamp};
 use pointbridge_core::world::Changes;
 use pointbridge_store::StoreError;
 
@@ -94,7 +94,11 @@ pub(super) async fn balances(session: &mut Session<'_>, changes: &Changes) -> Re
 }
 
 /// Writes what the records say line by line; the first record has the number `first`.
-pub(super) async fn lines(session: &mut Session<'_>, changes: &Changes, first: i64) -> Result<(), StoreError> {
+pub(super) async fn lines(
+    session: &mut Session<'_>,
+    changes: &Changes,
+    first: i64,
+) -> Result<(), StoreError> {
     postings(session, changes, first).await?;
     lot_movements(session, changes, first).await?;
     obligations(session, changes, first).await
@@ -139,7 +143,7 @@ async fn lot_movements(session: &mut Session<'_>, changes: &Changes, first: i64)
                 record_number,
                 number,
                 keys::id!(moved.membership_id),
-                moved.expires_at.map_or(Expiry::NEVER_MICROS, |at| at.micros()),
+                moved.expires_at.map_or(Expiry::NEVER_MICROS, Timestamp::micros),
                 moved.origin_month,
                 moved.exchangeable,
                 moved.remaining.minor(),

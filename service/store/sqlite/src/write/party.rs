@@ -3,6 +3,7 @@
 //! An update names only what may change: the rest of a row is as it was when it was made.
 
 use pointbridge_core::member::ConsentKey;
+use pointbridge_core::time::Timestamp;
 use pointbridge_core::world::Changes;
 use pointbridge_store::StoreError;
 
@@ -116,7 +117,7 @@ async fn agreements(session: &mut Session<'_>, changes: &Changes) -> Result<(), 
             a.pair.high(),
             a.latest_version,
             a.active_version,
-            a.active_since.map(|at| at.micros()),
+            a.active_since.map(Timestamp::micros),
             a.pending_version,
             a.created_at.micros(),
         )
@@ -174,7 +175,7 @@ async fn consents(session: &mut Session<'_>, changes: &Changes) -> Result<(), St
             &c.notice_version,
             keys::hash(&c.evidence_hash),
             c.granted_at.micros(),
-            c.expires_at.map(|at| at.micros()),
+            c.expires_at.map(Timestamp::micros),
         )
     });
     put(

@@ -2,6 +2,9 @@
 //!
 //! Nothing is decided here. What a message's own rules promise (forms, lengths, ranges) was checked when it was decoded;
 //! parsing into types checks it again for free, and names the field.
+//!
+//! Parsing functions take their message whole even where they only read it: handlers hand it over and are done with it.
+#![allow(clippy::needless_pass_by_value)]
 
 pub mod agreement;
 pub mod exchange;
@@ -52,7 +55,9 @@ pub(crate) fn moment(time: prost_types::Timestamp, field: &str) -> Result<Timest
     let micros = i64::from(time.nanos)
         .checked_div(1000)
         .and_then(|micros| time.seconds.checked_mul(1_000_000)?.checked_add(micros));
-    micros.and_then(Timestamp::from_micros).ok_or_else(|| invalid(field, "must lie between the years 1970 and 9999"))
+    micros
+        .and_then(Timestamp::from_micros)
+        .ok_or_else(|| invalid(field, "must lie between the years 1970 and 9999"))
 }
 
 /// A moment on the wire.

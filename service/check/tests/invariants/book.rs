@@ -1,0 +1,353 @@
+//! A small book in which everything agrees, written by hand: two programs, two memberships, consents, an agreement,
+//! points earned and expired, and three exchanges: one committed, one aborted, one still prepared.
+//!
+//! Every number is a literal that was worked out apart from the check.
+
+use pointbridge_store::AuditRow;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::rows::{self, Ending, NEVER, id, micros, time};
+
+/// Points that an exchange takes, and what they make at 7 : 2, half-even, less a fee of 1, at 111 for 66.66.
+#[derive(Clone, Copy)]
+pub(crate) struct Deal {
+    pub(crate) taken: i64,
+    pub(crate) gross: i64,
+    pub(crate) rest: i64,
+    pub(crate) credited: i64,
+    pub(crate) money: i64,
+}
+
+pub(crate) const DEAL_300: Deal = Deal { taken: 300, gross: 86, rest: -2, credited: 85, money: 1_415_392 };
+pub(crate) const DEAL_100: Deal = Deal { taken: 100, gross: 29, rest: -3, credited: 28, money: 466_247 };
+pub(crate) const DEAL_200: Deal = Deal { taken: 200, gross: 57, rest: 1, credited: 56, money: 932_493 };
+/// More than the account has.
+pub(crate) const DEAL_1300: Deal = Deal { taken: 1300, gross: 371, rest: 3, credited: 370, money: 6_161_116 };
+
+/// The check's `now`: 100 seconds in.
+pub(crate) fn now() -> i64 {
+    micros(100)
+}
+
+/// When lots B and C are over.
+pub(crate) const SOON: i64 = 1_798_761_600_000_000;
+/// November 2026.
+pub(crate) const MONTH: i64 = 24_322;
+
+pub(crate) fn airline() -> String {
+    id("mbs", 1)
+}
+
+pub(crate) fn market() -> String {
+    id("mbs", 2)
+}
+
+pub(crate) const SALT: [u8; 16] = [7; 16];
+
+pub(crate) fn sha256(parts: &[&[u8]]) -> Vec<u8> {
+    parts.iter().fold(Sha256::new(), Digest::chain_update).finalize().to_vec()
+}
+
+const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|nibble| DIGITS[usize::from(nibble)]).collect()
+}
+
+/// Points of the market's program, which has two decimals.
+pub(crate) fn cents(minor: i64) -> String {
+    let sign = if minor < 0 { "-" } else { "" };
+    format!("{sign}{}.{:02}", minor.abs() / 100, minor.abs() % 100)
+}
+
+fn money(millionths: i64) -> String {
+    format!("{}.{:06}", millionths / 1_000_000, millionths % 1_000_000)
+}
+
+pub(crate) fn terms() -> Value {
+    json!({
+        "schema": "pointbridge.terms.v1",
+        "settlement_currency": "CNY",
+        "directions": [{
+            "source_program": id("prg", 1), "destination_program": id("prg", 2),
+            "rate": {"give": 7, "get": 2}, "rounding": "HALF_EVEN", "residue_owner": "NOBODY",
+            "minimum": "100", "maximum": "5000", "step": "100", "fee": "0.01", "basis": "CREDITED",
+            "price": {"money": "111.000000", "points": "66.66"},
+            "funding": {"postpaid": {"exposure_limit": "1000.000000"}}, "hold_seconds": 300,
+        }],
+    })
+}
+
+pub(crate) fn terms_hash() -> Vec<u8> {
+    sha256(&[b"pointbridge/terms/v1\0", &serde_json::to_vec(&terms()).unwrap()])
+}
+
+fn exchange(number: u128, prepared_second: i64, deal: Deal) -> Value {
+    let side = |program: u128, partner: &str, membership: String| json!({"program_id": id("prg", program), "partner": partner, "membership_id": membership, "custody": "HOSTED"});
+    json!({
+        "exchange_id": id("exc", number), "reservation_id": id("rsv", number), "state": "PREPARED",
+        "initiator": "airline", "references": {"order": format!("order-{number}")},
+        "prepared_at": time(prepared_second), "hold_expires_at": time(prepared_second + 300),
+        "legs": [{
+            "number": 1, "agreement_id": id("agr", 1), "agreement_version": 1, "terms_hash": hex(&terms_hash()),
+            "source": side(1, "airline", airline()), "destination": side(2, "market", market()),
+            "source_points": deal.taken.to_string(), "gross_points": cents(deal.gross), "fee_points": "0.01",
+            "credited_points": cents(deal.credited),
+            "residue": {"numerator": deal.rest.to_string(), "denominator": "7", "owner": "NOBODY"},
+            "obligation": obligation(deal),
+        }],
+    })
+}
+
+fn obligation(deal: Deal) -> Value {
+    json!({"debtor": "airline", "creditor": "market", "currency": "CNY", "money": money(deal.money)})
+}
+
+fn ended(mut exchange: Value, state: &str, second: i64) -> Value {
+    exchange["state"] = json!(state);
+    exchange["decided_at"] = json!(time(second));
+    exchange
+}
+
+fn member(amount: i64, sequence: i64, balance: i64) -> Value {
+    json!({
+        "program_id": id("prg", 1), "account": "MEMBER", "amount": amount.to_string(),
+        "member": {"membership_id": airline(), "sequence": sequence, "balance_after": balance.to_string()},
+    })
+}
+
+fn chart(program: u128, account: &str, amount: &str) -> Value {
+    json!({"program_id": id("prg", program), "account": account, "amount": amount})
+}
+
+/// A movement of one of the airline membership's lots; `expires_at` as text, or none.
+fn lot(expires_at: Option<&str>, remaining: i64, held: i64) -> Value {
+    let mut movement = json!({
+        "membership_id": airline(), "origin_month": MONTH, "exchangeable": true,
+        "remaining": remaining.to_string(), "held": held.to_string(),
+    });
+    if let Some(at) = expires_at {
+        movement["expires_at"] = json!(at);
+    }
+    movement
+}
+
+/// When lot B is over, and lot C an hour before.
+const B: Option<&str> = Some("2027-01-01T00:00:00.000000Z");
+const C: Option<&str> = Some("2026-12-31T23:00:00.000000Z");
+pub(crate) const C_MICROS: i64 = SOON - 3_600_000_000;
+
+fn points(kind: &str, against: &str, change: (i64, i64, i64), expires_at: Option<&str>) -> Value {
+    let (amount, sequence, balance) = change;
+    json!({
+        "kind": kind,
+        "body": {"points": {
+            "membership_id": airline(), "program_id": id("prg", 1), "amount": amount.to_string(),
+            "posted": balance.to_string(), "held": "0", "postings": sequence,
+        }},
+        "postings": [member(amount, sequence, balance), chart(1, against, &(-amount).to_string())],
+        "lots": [lot(expires_at, amount, 0)],
+    })
+}
+
+fn parties() -> Vec<Value> {
+    let program = |number: u128, partner: &str, scale: i64| {
+        let body = json!({"program": {"program_id": id("prg", number), "partner": partner, "scale": scale}});
+        json!({"kind": "PROGRAM_CREATED", "body": body})
+    };
+    let membership = |number: u128, program: u128, reference: &str| {
+        let commitment = sha256(&[b"pointbridge/reference/v1\0", &SALT, reference.as_bytes()]);
+        let body = json!({"membership": {
+            "membership_id": id("mbs", number), "program_id": id("prg", program),
+            "reference_commitment": hex(&commitment), "status": "ACTIVE",
+        }});
+        json!({"kind": "MEMBERSHIP_REGISTERED", "body": body})
+    };
+    let consent = |number: u128, membership: u128, recipient: &str| {
+        json!({
+            "consent_id": id("cns", number), "membership_id": id("mbs", membership),
+            "recipient": recipient, "scope": "EXCHANGE",
+        })
+    };
+    let granted = |consent: Value| json!({"kind": "CONSENT_GRANTED", "body": {"consent": consent}});
+    let agreement = |kind: &str, active: Option<i64>| {
+        let mut agreement = json!({
+            "agreement_id": id("agr", 1), "pair": {"low": "airline", "high": "market"}, "latest_version": 1,
+        });
+        if let Some(active) = active {
+            agreement["active_version"] = json!(active);
+        }
+        let version = json!({
+            "agreement_id": id("agr", 1), "version": 1, "author": "airline", "terms": terms(),
+            "terms_hash": hex(&terms_hash()),
+        });
+        json!({"kind": kind, "body": {"agreement": {"agreement": agreement, "version": version}}})
+    };
+    let withdrawn = json!({"consent": consent(3, 2, "airline"), "withdrawal": {"consent_id": id("cns", 3)}});
+    vec![
+        program(1, "airline", 0),
+        program(2, "market", 2),
+        membership(1, 1, "FF-1"),
+        membership(2, 2, "card-2"),
+        granted(consent(1, 1, "market")),
+        granted(consent(2, 1, "market")),
+        granted(consent(3, 2, "airline")),
+        json!({"kind": "CONSENT_WITHDRAWN", "body": {"withdrawal": withdrawn}}),
+        agreement("AGREEMENT_PROPOSED", None),
+        agreement("AGREEMENT_ACCEPTED", Some(1)),
+    ]
+}
+
+fn exchanges(live: Deal) -> Vec<Value> {
+    let body = |exchange: Value| json!({"exchange": exchange});
+    let prepared = |number, second, deal: Deal| {
+        let body = body(exchange(number, second, deal));
+        json!({"kind": "EXCHANGE_PREPARED", "body": body, "lots": [lot(B, 0, deal.taken)]})
+    };
+    let mut credit = lot(None, 0, 0);
+    credit["membership_id"] = json!(market());
+    credit["remaining"] = json!("0.85");
+    credit["held"] = json!("0.00");
+    let mut credited = chart(2, "MEMBER", "0.85");
+    credited["member"] = json!({"membership_id": market(), "sequence": 1, "balance_after": "0.85"});
+    vec![
+        prepared(1, 15, DEAL_300),
+        json!({
+            "kind": "EXCHANGE_COMMITTED",
+            "window_id": id("wnd", 1),
+            "body": body(ended(exchange(1, 15, DEAL_300), "COMMITTED", 16)),
+            "postings": [
+                member(-300, 5, 1200), chart(1, "EXCHANGE_OUT", "300"),
+                credited, chart(2, "FEE", "0.01"), chart(2, "EXCHANGE_IN", "-0.86"),
+            ],
+            "lots": [lot(B, -300, -300), credit],
+            "obligations": [obligation(DEAL_300)],
+        }),
+        prepared(2, 17, DEAL_100),
+        json!({
+            "kind": "EXCHANGE_ABORTED",
+            "body": body(ended(exchange(2, 17, DEAL_100), "ABORTED", 18)),
+            "lots": [lot(B, 0, -100)],
+        }),
+        prepared(3, 19, live),
+    ]
+}
+
+/// The records' contents, the first decided one second in.
+fn records(live: Deal) -> Vec<Value> {
+    let earned = vec![
+        points("POINTS_ACCRUED", "ISSUANCE", (1000, 1, 1000), None),
+        points("POINTS_ACCRUED", "ISSUANCE", (500, 2, 1500), B),
+        points("POINTS_ACCRUED", "ISSUANCE", (40, 3, 1540), C),
+        points("POINTS_EXPIRED", "EXPIRED", (-40, 4, 1500), C),
+    ];
+    [parties(), earned, exchanges(live)].concat()
+}
+
+/// The ids of records, by what they are of.
+pub(crate) mod at {
+    pub(crate) const ACCRUAL_A: u128 = 11;
+    pub(crate) const COMMIT: u128 = 16;
+    pub(crate) const LIVE: u128 = 19;
+}
+
+/// All rows of the book, in the order in which a store shows them.
+pub(crate) fn book() -> Vec<AuditRow> {
+    book_with(DEAL_200)
+}
+
+/// The same with another exchange that is still prepared.
+pub(crate) fn book_with(live: Deal) -> Vec<AuditRow> {
+    let mut rows = heads();
+    let records: Vec<Value> =
+        records(live).into_iter().zip(1_u128..).map(|(content, n)| rows::complete(content, n)).collect();
+    rows.extend(records.iter().map(rows::sealed));
+    for lines in [rows::postings, rows::movements, rows::obligations] {
+        rows.extend(records.iter().flat_map(lines));
+    }
+    rows.extend(records.iter().filter_map(rows::request));
+    rows.extend([
+        rows::reservation(1, 15, Some(&Ending { state: "COMMITTED", second: 16 })),
+        rows::reservation(2, 17, Some(&Ending { state: "ABORTED", second: 18 })),
+        rows::reservation(3, 19, None),
+    ]);
+    rows.extend([(1, DEAL_300), (2, DEAL_100), (3, live)].map(|(number, deal)| rows::leg(number, deal)));
+    rows.extend(sums(live));
+    rows
+}
+
+fn heads() -> Vec<AuditRow> {
+    let program = |number, partner: &str, scale| AuditRow::Program {
+        program_id: id("prg", number),
+        partner_code: partner.to_owned(),
+        scale,
+    };
+    let membership = |number, program, reference: &str| AuditRow::Membership {
+        membership_id: id("mbs", number),
+        program_id: id("prg", program),
+        external_reference: reference.to_owned(),
+        reference_salt: SALT.to_vec(),
+    };
+    vec![
+        AuditRow::Window { window_id: id("wnd", 1), opens_at: micros(0), closes_at: None },
+        program(1, "airline", 0),
+        program(2, "market", 2),
+        membership(1, 1, "FF-1"),
+        membership(2, 2, "card-2"),
+        AuditRow::Agreement {
+            agreement_id: id("agr", 1),
+            low_code: "airline".to_owned(),
+            high_code: "market".to_owned(),
+            active_version: Some(1),
+            latest_version: 1,
+        },
+        AuditRow::AgreementVersion {
+            agreement_id: id("agr", 1),
+            version: 1,
+            terms: serde_json::to_vec(&terms()).unwrap(),
+            terms_hash: terms_hash(),
+        },
+    ]
+}
+
+fn sums(live: Deal) -> Vec<AuditRow> {
+    let account = |membership_id, [posted, held, postings, live_holds]: [i64; 4]| AuditRow::Account {
+        membership_id,
+        posted,
+        held,
+        postings,
+        live_holds,
+    };
+    let lot = |membership_id, expires_at, remaining, held| AuditRow::Lot {
+        membership_id,
+        expires_at,
+        origin_month: MONTH,
+        exchangeable: true,
+        remaining,
+        held,
+    };
+    vec![
+        account(airline(), [1200, live.taken, 5, 1]),
+        account(market(), [85, 0, 1, 0]),
+        lot(airline(), SOON, 200, live.taken),
+        lot(airline(), NEVER, 1000, 0),
+        lot(market(), NEVER, 85, 0),
+        AuditRow::Exposure {
+            low_code: "airline".to_owned(),
+            high_code: "market".to_owned(),
+            currency: "CNY".to_owned(),
+            committed_low: 1_415_392,
+            prepared_low: live.money,
+            prepared_high: 0,
+        },
+        AuditRow::Initiator { partner_code: "airline".to_owned(), live_holds: 1 },
+        AuditRow::ConsentInForce {
+            membership_id: airline(),
+            recipient_code: "market".to_owned(),
+            scope: "EXCHANGE".to_owned(),
+            consent_id: id("cns", 2),
+            is_withdrawn: false,
+        },
+    ]
+}

@@ -1,0 +1,61 @@
+//! What SQLite itself answers to faults, and what the seam makes of it.
+
+use pointbridge_store::StoreError;
+use sqlx::{Connection, SqliteConnection};
+
+use super::fixture::Fixture;
+use crate::error;
+
+async fn connect(fixture: &Fixture) -> SqliteConnection {
+    let url = format!("sqlite://{}", fixture.path().display());
+    let mut conn = SqliteConnection::connect(&url).await.unwrap();
+    answer(&mut conn, "pragma busy_timeout = 0").await.unwrap();
+    conn
+}
+
+async fn answer(conn: &mut SqliteConnection, sql: &'static str) -> Result<(), StoreError> {
+    sqlx::query(sql).execute(conn).await.map(|_| ()).map_err(error::of)
+}
+
+#[tokio::test]
+async fn a_database_at_its_limit_is_full() {
+    let fixture = Fixture::new().await;
+    let mut conn = connect(&fixture).await;
+    answer(&mut conn, "pragma max_page_count = 1").await.unwrap();
+    let sql = "insert into partner values ('airline', hex(zeroblob(1000000)), 'ACTIVE', 0, 0)";
+    let result = answer(&mut conn, sql).await;
+    assert!(matches!(result, Err(StoreError::Full(_))), "{result:?}");
+}
+
+#[tokio::test]
+async fn a_database_that_another_writes_to_is_unavailable() {
+    let fixture = Fixture::new().await;
+    let mut first = connect(&fixture).await;
+    let mut second = connect(&fixture).await;
+    answer(&mut first, "begin immediate").await.unwrap();
+    let result = answer(&mut second, "begin immediate").await;
+    assert!(matches!(result, Err(StoreError::Unavailable(_))), "{result:?}");
+    answer(&mut first, "rollback").await.unwrap();
+    assert_eq!(answer(&mut second, "begin immediate").await, Ok(()));
+}
+
+#[tokio::test]
+async fn what_the_schema_refuses_is_broken_and_named() {
+    let fixture = Fixture::new().await;
+    fixture.program("airline").await;
+    let mut conn = connect(&fixture).await;
+    for (sql, said) in [
+        ("insert into settlement_window values (randomblob(16), 0, null)", "settlement_window_open"),
+        ("insert into settlement_window values (randomblob(15), 0, 1)", "settlement_window_id_size"),
+        ("insert into settlement_window values (randomblob(16), 0, 'x')", "INTEGER"),
+        ("insert into partner values ('airline', 'Again', 'ACTIVE', 0, 0)", "partner.partner_code"),
+        ("update partner set status = 'GONE'", "partner_status"),
+        ("insert into initiator values ('cinema', 0)", "FOREIGN KEY"),
+        ("delete from record", "append-only: record"),
+    ] {
+        let Err(StoreError::Broken(text)) = answer(&mut conn, sql).await else { panic!("{sql}") };
+        assert!(text.contains(said), "{sql}: {text}");
+    }
+    let result = answer(&mut conn, "select * from coupon").await;
+    assert!(matches!(result, Err(StoreError::Schema(_))), "{result:?}");
+}

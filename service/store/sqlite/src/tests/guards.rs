@@ -1,0 +1,43 @@
+//! What is append-only stays as it was, whoever asks.
+
+use sqlx::{Connection, SqliteConnection};
+
+use pointbridge_core::command::WithdrawConsent;
+use pointbridge_core::text::ReasonCode;
+use pointbridge_store::{Page, Scope, Views};
+
+use super::fixture::{Fixture, partner};
+
+const APPEND_ONLY: [(&str, &str); 9] = [
+    ("agreement_version", "version"),
+    ("consent", "purpose"),
+    ("consent_withdrawal", "reason"),
+    ("record", "bytes"),
+    ("exchange_leg", "money"),
+    ("posting", "amount"),
+    ("lot_movement", "held"),
+    ("obligation", "money"),
+    ("request", "body_hash"),
+];
+
+#[tokio::test]
+async fn append_only_tables_can_be_neither_changed_nor_emptied() {
+    let fixture = Fixture::new().await;
+    let pair = fixture.pair().await;
+    fixture.committed(&pair, 30).await;
+    let page = Page { after: None, size: 1 };
+    let consents = fixture.store.consents(&Scope::All, pair.source, &page).await.unwrap().unwrap();
+    let consent_id = consents.rows[0].consent.consent_id;
+    let reason = ReasonCode::new("MOVED").unwrap();
+    fixture.done(partner("airline"), WithdrawConsent { consent_id, reason }).await;
+
+    let url = format!("sqlite://{}", fixture.path().display());
+    let mut raw = SqliteConnection::connect(&url).await.unwrap();
+    for (table, column) in APPEND_ONLY {
+        for statement in [format!("update {table} set {column} = {column}"), format!("delete from {table}")] {
+            let result = sqlx::query(sqlx::AssertSqlSafe(statement.clone())).execute(&mut raw).await;
+            let text = result.unwrap_err().to_string();
+            assert!(text.contains(&format!("append-only: {table}")), "{statement}: {text}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! A batch is written whole or not at all, whatever becomes of its caller.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Waker};
+
+use pointbridge_core::command::{Answer, CommitExchange, CreatePartner};
+use pointbridge_core::exchange::ReservationState;
+use pointbridge_core::ids::MembershipId;
+use pointbridge_core::ledger::{Account, LotDelta, LotKey};
+use pointbridge_core::text::DisplayName;
+use pointbridge_core::time::{Expiry, Month};
+use pointbridge_core::world::{Changes, Footprint, ReservationEnd};
+use pointbridge_store::{AuditRow, Due, Scope, Store, StoreError, Views};
+use uuid::Uuid;
+
+use super::fixture::{Fixture, START, code, envelope, partner, run};
+
+async fn posted(fixture: &Fixture, membership: MembershipId) -> i64 {
+    fixture.store.balance(&Scope::All, membership).await.unwrap().unwrap().0.posted
+}
+
+/// Polls a future some times, lets others work in between, and drops it.
+async fn poll_and_drop<F: Future>(future: F, times: u32) {
+    let mut future = pin!(future);
+    for _ in 0..times {
+        if future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_batch_is_there_whole_or_not_at_all_and_the_next_one_works() {
+    let fixture = Fixture::new().await;
+    let program = fixture.program("airline").await;
+    let membership = fixture.membership("airline", program, "flyer-1").await;
+    let mut interrupted = 0;
+    for times in 0..400 {
+        let before = posted(&fixture, membership).await;
+        fixture.take_statements();
+        poll_and_drop(run(&fixture.store, &[Fixture::accrual(membership, "7")]), times).await;
+        let statements = fixture.take_statements();
+        let has = |text: &str| statements.iter().any(|statement| statement == text);
+        if has("begin immediate") && !has("commit") {
+            interrupted += 1;
+        }
+        run(&fixture.store, &[Fixture::accrual(membership, "1")]).await.unwrap();
+        let gained = posted(&fixture, membership).await - before;
+        assert!(gained == 1 || gained == 8, "dropped after {times} polls: {gained}");
+    }
+    assert!(interrupted > 10, "too few batches were dropped within their transaction: {interrupted}");
+    let mut sum = 0;
+    let mut visit = |row| {
+        if let AuditRow::Posting { amount, membership_id: Some(_), .. } = row {
+            sum += amount;
+        }
+    };
+    fixture.store.audit(&mut visit).await.unwrap();
+    assert_eq!(sum, posted(&fixture, membership).await, "the account has what its postings say");
+}
+
+#[tokio::test]
+async fn what_a_constraint_refuses_is_broken_and_leaves_nothing() {
+    let fixture = Fixture::new().await;
+    let program = fixture.program("airline").await;
+    let membership = fixture.membership("airline", program, "flyer-1").await;
+    let lot = LotKey { expiry: Expiry::Never, origin: Month::from_number(24_000), exchangeable: true };
+    let account = |posted, held| {
+        let account = Account { posted, held, ..Account::open(membership) };
+        Changes { accounts: [(membership, account)].into(), ..Changes::default() }
+    };
+    let moved = |remaining, held| Changes {
+        lots: [((membership, lot), LotDelta { remaining, held })].into(),
+        ..Changes::default()
+    };
+    let stranger = MembershipId::new(Uuid::nil());
+    let unknown = Changes { accounts: [(stranger, Account::open(stranger))].into(), ..Changes::default() };
+    let end = ReservationEnd {
+        state: ReservationState::Aborted,
+        decided_at: pointbridge_core::time::Timestamp::from_micros(START).unwrap(),
+        record_id: pointbridge_core::ids::RecordId::new(Uuid::nil()),
+    };
+    let exchange = pointbridge_core::ids::ExchangeId::new(Uuid::nil());
+    let ended = Changes { ended: [(exchange, end)].into(), ..Changes::default() };
+    for (changes, said) in [
+        (account(-1, 0), "account_held"),
+        (account(5, 6), "account_held"),
+        (account(5, -1), "account_held"),
+        (moved(-1, 0), "lot_held"),
+        (moved(1, 2), "lot_held"),
+        (unknown, "FOREIGN KEY"),
+        (ended, "1 rows of reservation were to change, and 0 did"),
+    ] {
+        let result = fixture.store.transact(&Footprint::default(), |_| (changes.clone(), ())).await;
+        let Err(StoreError::Broken(text)) = result else { panic!("{said}: {result:?}") };
+        assert!(text.contains(said), "{said}: {text}");
+        assert_eq!(posted(&fixture, membership).await, 0);
+    }
+    run(&fixture.store, &[Fixture::accrual(membership, "1")]).await.unwrap();
+    assert_eq!(posted(&fixture, membership).await, 1);
+}
+
+#[tokio::test]
+async fn a_replay_answers_with_the_record_of_then() {
+    let fixture = Fixture::new().await;
+    let program = fixture.program("airline").await;
+    let membership = fixture.membership("airline", program, "flyer-1").await;
+    let accrual = Fixture::accrual(membership, "7");
+    let first = run(&fixture.store, std::slice::from_ref(&accrual)).await.unwrap();
+    run(&fixture.store, &[Fixture::accrual(membership, "1")]).await.unwrap();
+    assert_eq!(run(&fixture.store, &[accrual]).await.unwrap(), first);
+    assert_eq!(posted(&fixture, membership).await, 8);
+}
+
+#[tokio::test]
+async fn time_never_goes_back_even_when_nothing_was_written() {
+    let fixture = Fixture::new().await;
+    let now = async || {
+        let footprint = Footprint::default();
+        fixture.store.transact(&footprint, |world| (Changes::default(), world.now.micros())).await
+    };
+    fixture.pass(10);
+    assert_eq!(now().await, Ok(START + 10_000_000));
+    fixture.pass(-20);
+    assert_eq!(now().await, Ok(START + 10_000_000));
+}
+
+#[tokio::test]
+async fn a_hold_that_is_over_is_due_and_ends_before_its_points_are_needed() {
+    let fixture = Fixture::new().await;
+    let pair = fixture.pair().await;
+    let first = fixture.prepared(&pair, 900).await;
+    assert_eq!(fixture.store.due(10).await, Ok(Vec::new()));
+    fixture.pass(301);
+    assert_eq!(fixture.store.due(10).await, Ok(vec![Due::Hold(first)]));
+    let second = fixture.prepared(&pair, 900).await;
+    assert_eq!(fixture.store.due(10).await, Ok(Vec::new()));
+    let (exchange, _, _) = fixture.store.exchange(&Scope::All, first).await.unwrap().unwrap();
+    assert_eq!(exchange.state, ReservationState::Expired);
+    let commit = |exchange_id| envelope(partner("airline"), CommitExchange { exchange_id });
+    let answers = run(&fixture.store, &[commit(first), commit(second)]).await.unwrap();
+    assert!(matches!(answers.as_slice(), [Answer::Refused(_), Answer::Done(_)]), "{answers:?}");
+    // 1,000 came in at the month's lot, 900 left, the rest is over in a year.
+    fixture.pass(400 * 86_400);
+    let due = fixture.store.due(10).await.unwrap();
+    assert_eq!(due.len(), 2, "{due:?}");
+    assert_eq!(fixture.store.due(1).await.unwrap().len(), 1);
+    assert!(due.contains(&Due::Lots(pair.source)) && due.contains(&Due::Lots(pair.destination)), "{due:?}");
+}
+
+#[tokio::test]
+async fn a_refused_neighbour_does_not_sink_the_batch() {
+    let fixture = Fixture::new().await;
+    let program = fixture.program("airline").await;
+    let membership = fixture.membership("airline", program, "flyer-1").await;
+    let again = CreatePartner { code: code("airline"), name: DisplayName::new("Again").unwrap() };
+    let batch = [
+        Fixture::accrual(membership, "2"),
+        envelope(partner("airline"), again),
+        Fixture::accrual(membership, "3"),
+    ];
+    let answers = run(&fixture.store, &batch).await.unwrap();
+    assert!(
+        matches!(answers.as_slice(), [Answer::Done(_), Answer::Refused(_), Answer::Done(_)]),
+        "{answers:?}"
+    );
+    assert_eq!(posted(&fixture, membership).await, 5);
+}

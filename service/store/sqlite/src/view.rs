@@ -1,0 +1,159 @@
+//! What callers read. Each view is one snapshot of a reader, and its statements carry the caller's scope: what is another's
+//! is found as little as what does not exist, with the same statements.
+//!
+//! A list asks for one row more than the page has, which tells whether there is another page.
+
+mod agreement;
+mod exchange;
+mod ledger;
+mod member;
+mod partner;
+mod quote;
+
+use pointbridge_core::ids::{AgreementId, ConsentId, ExchangeId, MembershipId, ProgramId};
+use pointbridge_core::ledger::{Account, LotKey};
+use pointbridge_core::partner::{Partner, Program};
+use pointbridge_core::text::PartnerCode;
+use pointbridge_core::time::Timestamp;
+use pointbridge_store::{
+    AgreementView, ConsentView, ExchangeFilter, ExchangeView, LotView, MembershipName, MembershipView, Page,
+    Paged, PostingView, QuoteView, Scope, StoreError, Views,
+};
+use sqlx::sqlite::SqliteRow;
+
+use crate::open::SqliteStore;
+use crate::session::Bind;
+
+/// The scope's partner, or null for everything: `?1 is null or partner_code = ?1`.
+fn scope_bind(scope: &Scope) -> Bind {
+    Bind::text_or_null(scope.partner().map(PartnerCode::as_str))
+}
+
+/// How many rows a page has.
+fn size<K>(page: &Page<K>) -> u32 {
+    page.size.clamp(1, Page::<K>::SIZE_MAX)
+}
+
+/// The statement's limit: a page and one row.
+fn limit<K>(page: &Page<K>) -> Bind {
+    Bind::Int(i64::from(size(page)).saturating_add(1))
+}
+
+/// Cuts the rows to the page, and notes the last key where there are more.
+fn paged<T, K>(
+    rows: &[SqliteRow],
+    page: &Page<K>,
+    read: impl Fn(&SqliteRow) -> Result<T, StoreError>,
+    key: impl Fn(&T) -> K,
+) -> Result<Paged<T, K>, StoreError> {
+    let size = usize::try_from(size(page)).unwrap_or(usize::MAX);
+    let taken = rows.iter().take(size).map(read).collect::<Result<Vec<T>, _>>()?;
+    let next = if rows.len() > size { taken.last().map(key) } else { None };
+    Ok(Paged { rows: taken, next })
+}
+
+impl Views for SqliteStore {
+    async fn partner(&self, scope: &Scope, code: &PartnerCode) -> Result<Option<Partner>, StoreError> {
+        partner::one(&mut self.reader().await?.session(), scope, code).await
+    }
+
+    async fn partners(
+        &self,
+        scope: &Scope,
+        page: &Page<PartnerCode>,
+    ) -> Result<Paged<Partner, PartnerCode>, StoreError> {
+        partner::list(&mut self.reader().await?.session(), scope, page).await
+    }
+
+    async fn program(&self, scope: &Scope, id: ProgramId) -> Result<Option<Program>, StoreError> {
+        partner::program(&mut self.reader().await?.session(), scope, id).await
+    }
+
+    async fn programs(
+        &self,
+        scope: &Scope,
+        partner: Option<&PartnerCode>,
+        page: &Page<ProgramId>,
+    ) -> Result<Paged<Program, ProgramId>, StoreError> {
+        partner::programs(&mut self.reader().await?.session(), scope, partner, page).await
+    }
+
+    async fn agreement(&self, scope: &Scope, id: AgreementId) -> Result<Option<AgreementView>, StoreError> {
+        agreement::one(&mut self.reader().await?.session(), scope, id).await
+    }
+
+    async fn agreements(
+        &self,
+        scope: &Scope,
+        partner: Option<&PartnerCode>,
+        page: &Page<AgreementId>,
+    ) -> Result<Paged<AgreementView, AgreementId>, StoreError> {
+        agreement::list(&mut self.reader().await?.session(), scope, partner, page).await
+    }
+
+    async fn membership(
+        &self,
+        scope: &Scope,
+        name: &MembershipName,
+    ) -> Result<Option<MembershipView>, StoreError> {
+        member::one(&mut self.reader().await?.session(), scope, name).await
+    }
+
+    async fn consents(
+        &self,
+        scope: &Scope,
+        membership: MembershipId,
+        page: &Page<(Timestamp, ConsentId)>,
+    ) -> Result<Option<Paged<ConsentView, (Timestamp, ConsentId)>>, StoreError> {
+        member::consents(&mut self.reader().await?.session(), scope, membership, page).await
+    }
+
+    async fn balance(
+        &self,
+        scope: &Scope,
+        membership: MembershipId,
+    ) -> Result<Option<(Account, Program)>, StoreError> {
+        ledger::balance(&mut self.reader().await?.session(), scope, membership).await
+    }
+
+    async fn postings(
+        &self,
+        scope: &Scope,
+        membership: MembershipId,
+        page: &Page<i64>,
+    ) -> Result<Option<Paged<PostingView, i64>>, StoreError> {
+        ledger::postings(&mut self.reader().await?.session(), scope, membership, page).await
+    }
+
+    async fn lots(
+        &self,
+        scope: &Scope,
+        membership: MembershipId,
+        page: &Page<LotKey>,
+    ) -> Result<Option<(Paged<LotView, LotKey>, Program)>, StoreError> {
+        ledger::lots(&mut self.reader().await?.session(), scope, membership, page).await
+    }
+
+    async fn exchange(&self, scope: &Scope, id: ExchangeId) -> Result<Option<ExchangeView>, StoreError> {
+        exchange::one(&mut self.reader().await?.session(), scope, id).await
+    }
+
+    async fn exchanges(
+        &self,
+        scope: &Scope,
+        filter: &ExchangeFilter,
+        page: &Page<ExchangeId>,
+    ) -> Result<Paged<ExchangeView, ExchangeId>, StoreError> {
+        exchange::list(&mut self.reader().await?.session(), scope, filter, page).await
+    }
+
+    async fn quote(
+        &self,
+        scope: &Scope,
+        source: MembershipId,
+        destination: MembershipId,
+    ) -> Result<QuoteView, StoreError> {
+        let ends = quote::Ends { source, destination };
+        quote::read(&mut self.reader().await?.session(), self.time(), scope, ends).await
+    }
+}

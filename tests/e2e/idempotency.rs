@@ -1,0 +1,159 @@
+//! One effect per request id: a repeated call answers with the bytes of the first answer, whatever happened between.
+
+use pointbridge_client::v1;
+use prost::Message;
+use tonic::Code;
+
+use crate::asks;
+use crate::harness::Hub;
+use crate::raw::{ask, full, refused, send};
+use crate::scene::{Scene, member};
+
+/// A writing call that was made: who made it, what it was, and what came back.
+struct Made {
+    method: &'static str,
+    partner: &'static str,
+    request: Vec<u8>,
+    answer: Vec<u8>,
+}
+
+/// Makes one call of each writing kind, in an order in which each succeeds.
+async fn make_one_of_each(scene: &Scene) -> Vec<Made> {
+    let mut made = Vec::new();
+    macro_rules! make {
+        ($partner:ident, $method:literal, $request:expr, $answer:ty) => {{
+            let request = $request.encode_to_vec();
+            let answer = send(&scene.$partner, &full($method), request.clone()).await.unwrap();
+            let decoded = <$answer>::decode(&*answer).unwrap();
+            made.push(Made { method: $method, partner: stringify!($partner), request, answer });
+            decoded
+        }};
+    }
+    make!(operator, "PartnerService/CreatePartner", asks::create_partner("cinema"), v1::CreatePartnerResponse);
+    make!(market, "PartnerService/UpdatePartner", asks::update_partner("market", "Market"), v1::UpdatePartnerResponse);
+    let request = asks::create_program("babycare", "moons", 0);
+    let moons = make!(babycare, "PartnerService/CreateProgram", request, v1::CreateProgramResponse);
+    let moons = moons.program.unwrap().program_id;
+    make!(babycare, "PartnerService/UpdateProgram", asks::update_program(&moons), v1::UpdateProgramResponse);
+    let request = asks::propose("babycare", vec![asks::direction(&scene.points, &moons)]);
+    let proposed = make!(market, "AgreementService/ProposeAgreement", request, v1::ProposeAgreementResponse);
+    let request = asks::accept(&proposed.agreement.unwrap());
+    make!(babycare, "AgreementService/AcceptAgreement", request, v1::AcceptAgreementResponse);
+    let request = asks::register(&moons, "panda/li");
+    let li = make!(babycare, "MemberService/RegisterMembership", request, v1::RegisterMembershipResponse);
+    let li = li.membership.unwrap().membership_id;
+    let request = asks::issue_link_code(&scene.li_points, "babycare");
+    let code = make!(market, "MemberService/IssueLinkCode", request, v1::IssueLinkCodeResponse).link_code;
+    make!(babycare, "MemberService/MergeMembers", asks::merge(&code, &li), v1::MergeMembersResponse);
+    make!(babycare, "MemberService/GrantConsent", asks::consent(&li, "market"), v1::GrantConsentResponse);
+    let request = asks::consent(&scene.li_points, "babycare");
+    let consent = make!(market, "MemberService/GrantConsent", request, v1::GrantConsentResponse);
+    let consent = consent.consent.unwrap().consent_id;
+    make!(market, "LedgerService/AccruePoints", asks::accrue(&scene.li_points, "900"), v1::AccruePointsResponse);
+    make!(market, "LedgerService/AdjustPoints", asks::adjust(&scene.li_points, "-1"), v1::AdjustPointsResponse);
+    let first = asks::prepare(&scene.quote("100").await.quote_token, "SM-1");
+    let first = make!(market, "ExchangeService/PrepareExchange", first, v1::PrepareExchangeResponse);
+    let second = asks::prepare(&scene.quote("200").await.quote_token, "SM-2");
+    let second = make!(market, "ExchangeService/PrepareExchange", second, v1::PrepareExchangeResponse);
+    let request = asks::commit(&first.exchange.unwrap().exchange_id);
+    make!(market, "ExchangeService/CommitExchange", request, v1::CommitExchangeResponse);
+    let request = asks::abort(&second.exchange.unwrap().exchange_id);
+    make!(airline, "ExchangeService/AbortExchange", request, v1::AbortExchangeResponse);
+    make!(market, "MemberService/WithdrawConsent", asks::withdraw(&consent), v1::WithdrawConsentResponse);
+    made
+}
+
+async fn repeat_all(hub: &Hub, made: &[Made], when: &str) {
+    let operator = hub.operator().await;
+    for one in made {
+        let client = match one.partner {
+            "operator" => operator.clone(),
+            code => hub.partner(code).await,
+        };
+        let again = send(&client, &full(one.method), one.request.clone()).await;
+        let again = again.unwrap_or_else(|status| panic!("{} {when}: {status:?}", one.method));
+        assert_eq!(again, one.answer, "{} {when} answers other bytes", one.method);
+    }
+}
+
+#[tokio::test]
+async fn every_repeated_call_answers_the_same_bytes_also_after_a_restart() {
+    let scene = Scene::open().await;
+    let made = make_one_of_each(&scene).await;
+    let before = scene.market_balance().await;
+    repeat_all(&scene.hub, &made, "again").await;
+    assert_eq!(scene.market_balance().await, before);
+    // Another day, so that holds, codes and quotes are long over.
+    let hub = Hub::start_in(scene.hub.stop().await, 86_400).await;
+    repeat_all(&hub, &made, "after a restart").await;
+    hub.settle().await;
+}
+
+#[tokio::test]
+async fn every_writing_method_is_repeated_above() {
+    let scene = Scene::open().await;
+    let made = make_one_of_each(&scene).await;
+    for row in pointbridge::authz::TABLE {
+        if row.effect == pointbridge::authz::Effect::Write {
+            assert!(made.iter().any(|one| full(one.method) == row.method), "{} is not repeated", row.method);
+        }
+    }
+    scene.hub.settle().await;
+}
+
+#[tokio::test]
+async fn a_request_id_with_another_body_is_refused_and_one_spelled_otherwise_is_the_same() {
+    let scene = Scene::open().await;
+    let mut ledger = scene.market.ledger();
+    let first = asks::accrue(&scene.li_points, "10");
+    let answer = ledger.accrue_points(first.clone()).await.unwrap().into_inner();
+    let other = v1::AccruePointsRequest { amount: "11".to_owned(), ..first.clone() };
+    let refusal = refused(ledger.accrue_points(other).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
+    assert_eq!(refusal.violations[0].field, "request_id");
+    // The same id of another method, and of another partner, is another request.
+    let adjust = v1::AdjustPointsRequest { request_id: first.request_id.clone(), ..asks::adjust(&scene.li_points, "1") };
+    ledger.adjust_points(adjust).await.unwrap();
+    let theirs = v1::AccruePointsRequest { request_id: first.request_id.clone(), ..asks::accrue(&scene.li_miles, "10") };
+    scene.airline.ledger().accrue_points(theirs).await.unwrap();
+    let again = ledger.accrue_points(first).await.unwrap().into_inner();
+    assert_eq!(again, answer);
+    assert_eq!(scene.market_balance().await, ["11", "0", "11"]);
+    // What is compared is the amount, not its spelling.
+    let baby = member(&scene.babycare, &scene.stars, "panda/li").await;
+    let short = asks::accrue(&baby, "1.5");
+    let long = v1::AccruePointsRequest { amount: "1.50".to_owned(), ..short.clone() };
+    let short = scene.babycare.ledger().accrue_points(short).await.unwrap().into_inner();
+    assert_eq!(scene.babycare.ledger().accrue_points(long).await.unwrap().into_inner(), short);
+    scene.hub.settle().await;
+}
+
+#[tokio::test]
+async fn a_refused_call_may_be_made_again_with_its_request_id() {
+    let scene = Scene::open().await;
+    let request = asks::prepare(&scene.quote("100").await.quote_token, "SM-1");
+    let mut market = scene.market.exchanges();
+    let short = market.prepare_exchange(request.clone()).await;
+    refused(short, Code::FailedPrecondition, "INSUFFICIENT_POINTS");
+    scene.earn("100").await;
+    market.prepare_exchange(request).await.unwrap();
+    assert_eq!(scene.market_balance().await, ["100", "100", "0"]);
+    scene.hub.settle().await;
+}
+
+#[tokio::test]
+async fn requests_sent_at_the_same_time_with_one_id_have_one_effect() {
+    let scene = Scene::open().await;
+    let request = asks::accrue(&scene.li_points, "10");
+    let calls = (0..20).map(|_| {
+        let (client, request) = (scene.market.clone(), request.clone());
+        tokio::spawn(async move { ask(&client, "LedgerService/AccruePoints", &request).await.unwrap() })
+    });
+    let mut answers = Vec::new();
+    for call in calls.collect::<Vec<_>>() {
+        answers.push(call.await.unwrap());
+    }
+    answers.dedup();
+    assert_eq!(answers.len(), 1, "one request, one answer");
+    assert_eq!(scene.market_balance().await, ["10", "0", "10"]);
+    scene.hub.settle().await;
+}

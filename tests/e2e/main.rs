@@ -1,0 +1,30 @@
+//! The hub from the outside: real servers, real clients, mutual TLS between them, and nothing else.
+//!
+//! One hub per test, in this process where a test needs its hands on it and as the real program where that is what is
+//! tested. After most, the independent check must find the books in order.
+//!
+//! Absent on purpose: the rules in depth (core has its own tests), and the store's promises (the conformance suite).
+#![cfg(test)]
+
+mod asks;
+mod harness;
+mod program;
+mod raw;
+mod scene;
+
+mod agreements;
+mod binary;
+mod dry_runs;
+mod exchanges;
+mod idempotency;
+mod interrupted;
+mod ledger;
+mod lists;
+mod members;
+mod messages;
+mod partners;
+mod path;
+mod roles;
+mod secrets;
+mod service;
+mod strangers;
