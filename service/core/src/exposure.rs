@@ -28,6 +28,15 @@ pub struct ExposureKey {
     pub currency: Currency,
 }
 
+impl ExposureKey {
+    /// The exposure that an obligation counts towards; `None` where a partner would owe itself.
+    #[must_use]
+    pub fn of(obligation: &Obligation) -> Option<Self> {
+        let pair = Pair::new(&obligation.debtor, &obligation.creditor)?;
+        Some(Self { pair, currency: obligation.currency })
+    }
+}
+
 /// What a pair owes in one currency, in millionths of its unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exposure {

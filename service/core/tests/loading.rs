@@ -7,6 +7,7 @@
 
 mod fixture;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use fixture::attempt::{self, Attempt};
@@ -61,15 +62,17 @@ fn a_footprint_names_all_that_its_decision_needs() {
     same_on_what_is_shown(&attempt::abort_exchange());
 }
 
-/// An exchange whose accounts or programs were not loaded is never ended on made-up ones.
+/// An exchange is never ended on accounts, counts or debts that are made up because they were not loaded.
 #[test]
 fn an_end_without_what_it_touches_is_decided_again_and_changes_nothing() {
     type Forget = fn(&mut Scene);
-    let lines: [(&str, Forget); 4] = [
-        ("the destination's account", |scene| drop(scene.world.accounts.remove(&scene.shopper))),
-        ("the source's account", |scene| drop(scene.world.accounts.remove(&scene.flyer))),
+    let lines: [(&str, Forget); 6] = [
+        ("the destination's account", |scene| scene.world.accounts.retain(|id, _| *id != scene.shopper)),
+        ("the source's account", |scene| scene.world.accounts.retain(|id, _| *id != scene.flyer)),
         ("the destination's program", |scene| drop(scene.world.programs.remove(&scene.points))),
         ("the source's program", |scene| drop(scene.world.programs.remove(&scene.miles))),
+        ("the count of live holds", |scene| scene.world.live_holds.clear()),
+        ("what the pair owes", |scene| scene.world.exposures.clear()),
     ];
     for (line, forget) in lines {
         let (mut commit, mut abort) = (attempt::commit_exchange(), attempt::abort_exchange());
@@ -124,6 +127,46 @@ fn an_exchange_that_is_ended_in_the_batch_that_prepares_it_ends_right_on_a_fresh
         let arrived = if ends_by == "commit" { (10_661, 2) } else { (10_000, 1) };
         let account = scene.world.account(scene.shopper).unwrap();
         assert_eq!((account.posted, account.postings), arrived, "{ends_by}");
+    }
+}
+
+/// Neighbours that name the same accounts are enough: the exposure and the count came with the prepare.
+#[test]
+fn an_exchange_ends_in_the_batch_that_prepares_it_where_its_neighbours_loaded_the_rest() {
+    let mut scene = Scene::with_points();
+    let (airline, market) = (scene.airline.clone(), scene.market.clone());
+    let claims = scene.claims(scene.flyer, scene.shopper, 1000);
+    let exchange_id = claims.exchange_id;
+    let batch = [
+        scene.envelope(&market, Scene::accrual(scene.shopper, "39")),
+        scene.envelope(&airline, Scene::prepare(claims)),
+        scene.envelope(&airline, CommitExchange { exchange_id }),
+    ];
+    let (changes, answers) = scene.transact(&batch);
+    assert_eq!(
+        answers.iter().map(|answer| done(answer).kind).collect::<Vec<_>>(),
+        [RecordKind::PointsAccrued, RecordKind::ExchangePrepared, RecordKind::ExchangeCommitted]
+    );
+    assert_eq!(changes.accounts[&scene.shopper].posted, 10_000 + 39 + 661);
+    assert_eq!(changes.ended[&exchange_id].state, ReservationState::Committed);
+    books::check(&scene);
+}
+
+#[test]
+fn an_exchange_that_has_ended_is_answered_without_anything_that_it_touched() {
+    let mut attempt = attempt::commit_exchange();
+    let (changes, answer) = attempt.decide(false);
+    attempt.scene.world.apply(&changes);
+    attempt.request_id = id(907);
+    for forgotten in [
+        |scene: &mut Scene| scene.world.accounts.clear(),
+        |scene: &mut Scene| scene.world.live_holds.clear(),
+        |scene: &mut Scene| scene.world.exposures.clear(),
+    ] {
+        forgotten(&mut attempt.scene);
+        let (changes, again) = attempt.decide(false);
+        assert_eq!(again, answer);
+        assert!(changes.records.is_empty() && changes.accounts.is_empty());
     }
 }
 
@@ -257,6 +300,9 @@ fn a_dry_run_on_an_account_with_many_lots_that_are_over_ends() {
             assert_eq!(changes.records[0].record.kind, RecordKind::PointsExpired);
             assert!(changes.requests.is_empty() && changes.prepared.is_empty());
         }
+        let ids: BTreeSet<_> =
+            reruns.iter().map(|(changes, _)| changes.records[0].record.record_id).collect();
+        assert_eq!(ids.len(), reruns.len(), "a record of its own for each round");
         assert!(last.0.is_empty(), "the dry run itself writes nothing: {:?}", last.0);
         assert_eq!(dry.scene.world.account(dry.scene.flyer).unwrap().posted, 10_000 - 7_680);
         let mut wet = with_much_that_is_over(minor);

@@ -124,13 +124,11 @@ impl<'a> Draft<'a> {
         step: ExposureStep,
         obligation: &Obligation,
     ) -> Result<Exposure, Rejection> {
-        let pair = crate::agreement::Pair::new(&obligation.debtor, &obligation.creditor)
-            .ok_or_else(|| broken("one partner owes itself"))?;
-        let key = ExposureKey { pair, currency: obligation.currency };
+        let key = ExposureKey::of(obligation).ok_or_else(|| broken("one partner owes itself"))?;
         let known = self.changes.exposures.get(&key).cloned().unwrap_or_else(|| self.world.exposure(&key));
         let next = known.after(step, &obligation.debtor, obligation.money).ok_or_else(|| match step {
             ExposureStep::Prepare => Rejection::new(
-                Reason::Overflow,
+                Reason::ExposureLimit,
                 "the partners would owe each other more than the hub can count",
             ),
             ExposureStep::Commit | ExposureStep::Release => broken("an exposure that was never prepared"),

@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::draft::{Draft, Lines, Moved, broken};
 use super::expire::{Release, end, release, rerun};
 use super::{Answer, Command, Context, Decision, named};
-use crate::exchange::{self, Exchange, Leg, Phase};
-use crate::exposure::ExposureStep;
+use crate::exchange::{self, Exchange, Leg, Phase, Side};
+use crate::exposure::{ExposureKey, ExposureStep};
 use crate::ids::ExchangeId;
 use crate::ledger::{ChartAccount, LotDelta, LotKey};
 use crate::partner::Program;
@@ -125,11 +125,18 @@ fn decide<'a>(
     }
 }
 
-/// Whether the footprint knew what the exchange touches. It did not if the exchange came about after the facts were read.
+/// Whether the footprint knew what the end of the exchange touches. It did not if the exchange came about after the facts
+/// were read, even where neighbours in the batch happened to name some of it. What has ended is only read.
 fn is_loaded(world: &World, exchange: &Exchange) -> bool {
-    exchange.legs.iter().flat_map(|leg| [&leg.source, &leg.destination]).all(|side| {
+    let has = |side: &Side| {
         world.accounts.contains_key(&side.membership_id) && world.programs.contains_key(&side.program_id)
-    })
+    };
+    // Its prepare has left a count and an exposure, so that one that is missing was not loaded.
+    let counts = world.live_holds.contains_key(&exchange.initiator);
+    let owes =
+        |leg: &Leg| ExposureKey::of(&leg.obligation).is_some_and(|key| world.exposures.contains_key(&key));
+    let is_whole = |leg: &Leg| has(&leg.source) && has(&leg.destination) && owes(leg);
+    exchange.state.is_final() || (counts && exchange.legs.iter().all(is_whole))
 }
 
 fn commit(draft: &mut Draft<'_>, prepared: &Record, committed: Exchange) -> Result<Arc<Record>, Rejection> {
