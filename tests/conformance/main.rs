@@ -38,6 +38,7 @@ macro_rules! promises {
 mod agreements;
 mod batches;
 mod commands;
+mod corruption;
 mod due;
 mod exchanges;
 mod exposure;

@@ -31,7 +31,7 @@ async fn a_batch_takes_as_many_statements_whatever_its_size() {
             .iter()
             .map(|(source, _)| hub.script.ask(&till(&scene.airline), accrual(*source, "20")))
             .collect();
-        let accrued = statements(&hub, &counter, &accruals).await;
+        let for_accruals = statements(&hub, &counter, &accruals).await;
         let mut claims: Vec<Claims> = Vec::new();
         for (source, destination) in &members[..size] {
             let wish = Wish { source: *source, destination: *destination, points: "3" };
@@ -41,14 +41,14 @@ async fn a_batch_takes_as_many_statements_whatever_its_size() {
             .iter()
             .map(|claims| hub.script.ask(&till(&scene.airline), preparation(claims.clone())))
             .collect();
-        let prepared = statements(&hub, &counter, &prepares).await;
+        let for_prepares = statements(&hub, &counter, &prepares).await;
         let commits: Vec<Arc<Envelope>> = claims
             .iter()
             .map(|claims| CommitExchange { exchange_id: claims.exchange_id })
             .map(|commit| hub.script.ask(&till(&scene.airline), commit))
             .collect();
-        let committed = statements(&hub, &counter, &commits).await;
-        counts.push((accrued, prepared, committed));
+        let for_commits = statements(&hub, &counter, &commits).await;
+        counts.push((for_accruals, for_prepares, for_commits));
     }
     assert_eq!(counts[0], counts[1], "accruals, prepares and commits of {SIZES:?} commands");
     crate::bench::settle(&hub).await;

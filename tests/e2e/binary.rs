@@ -126,7 +126,8 @@ fn bootstrap_keeps_what_is_there_and_gives_a_lost_certificate_back() {
     let folder = tempdir().unwrap();
     bootstrap(folder.path());
     let at = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
-    let kept = ["keys.json", "pointbridge.db", "pki/ca.pem", "pki/ca.key", "pki/server.pem", "pointbridge.toml"];
+    let kept =
+        ["keys.json", "pointbridge.db", "pki/ca.pem", "pki/ca.key", "pki/server.pem", "pointbridge.toml"];
     let before = kept.map(at);
     let data = folder.path().to_str().unwrap();
     let again = ["bootstrap", "--data", data, "--trust-domain", "alliance.example", "--operator"];

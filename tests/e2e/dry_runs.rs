@@ -28,13 +28,23 @@ async fn look(scene: &Scene) -> Seen {
     Seen {
         partners: partners.list_partners(v1::ListPartnersRequest::default()).await.unwrap().into_inner(),
         programs: partners.list_programs(v1::ListProgramsRequest::default()).await.unwrap().into_inner(),
-        agreements: auditor.agreements().list_agreements(v1::ListAgreementsRequest::default()).await.unwrap().into_inner(),
+        agreements: auditor
+            .agreements()
+            .list_agreements(v1::ListAgreementsRequest::default())
+            .await
+            .unwrap()
+            .into_inner(),
         membership: members.get_membership(asks::get_membership(id)).await.unwrap().into_inner(),
         consents: members.list_consents(asks::list_consents(id)).await.unwrap().into_inner(),
         balance: ledger.get_balance(asks::get_balance(id)).await.unwrap().into_inner(),
         postings: ledger.list_postings(asks::list_postings(id)).await.unwrap().into_inner(),
         lots: ledger.list_lots(asks::list_lots(id)).await.unwrap().into_inner(),
-        exchanges: auditor.exchanges().list_exchanges(v1::ListExchangesRequest::default()).await.unwrap().into_inner(),
+        exchanges: auditor
+            .exchanges()
+            .list_exchanges(v1::ListExchangesRequest::default())
+            .await
+            .unwrap()
+            .into_inner(),
     }
 }
 
@@ -63,7 +73,8 @@ async fn a_dry_run_answers_like_the_real_one_and_writes_nothing() {
     let terms = vec![asks::direction(&scene.points, &scene.stars)];
     market.agreements().propose_agreement(dry!(asks::propose("babycare", terms))).await.unwrap();
     market.members().register_membership(dry!(asks::register(&scene.points, "market/wang"))).await.unwrap();
-    let code = airline.members().issue_link_code(dry!(asks::issue_link_code(&scene.li_miles, "market"))).await;
+    let code =
+        airline.members().issue_link_code(dry!(asks::issue_link_code(&scene.li_miles, "market"))).await;
     assert_eq!(code.unwrap().into_inner().link_code, "", "no code that does not exist");
     market.members().grant_consent(dry!(asks::consent(&scene.li_points, "babycare"))).await.unwrap();
     market.members().withdraw_consent(dry!(asks::withdraw(&scene.consent))).await.unwrap();

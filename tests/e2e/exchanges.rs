@@ -61,7 +61,11 @@ async fn a_quote_is_good_once_for_its_own_partner_and_only_as_it_was_sealed() {
     refused_at(long, "VALIDATION_FAILED", "quote_token");
     let nameless = v1::PrepareExchangeRequest { references: None, ..asks::prepare(&token, "") };
     refused_at(market.prepare_exchange(nameless).await, "VALIDATION_FAILED", "references");
-    refused_at(market.prepare_exchange(asks::prepare(&token, "")).await, "VALIDATION_FAILED", "references.order");
+    refused_at(
+        market.prepare_exchange(asks::prepare(&token, "")).await,
+        "VALIDATION_FAILED",
+        "references.order",
+    );
 
     market.prepare_exchange(asks::prepare(&token, "SM-1")).await.unwrap();
     let used = market.prepare_exchange(asks::prepare(&token, "SM-2")).await;
@@ -78,8 +82,11 @@ async fn a_prepare_beyond_points_limit_or_consent_holds_nothing() {
     // 30000 × 111.00 / 6666 is 499.549550 of the 500 that the market may owe.
     let first = scene.prepare("30000", "SM-1").await;
     let over = scene.quote("100").await.quote_token;
-    let refusal =
-        refused(market.prepare_exchange(asks::prepare(&over, "SM-2")).await, Code::ResourceExhausted, "EXPOSURE_LIMIT");
+    let refusal = refused(
+        market.prepare_exchange(asks::prepare(&over, "SM-2")).await,
+        Code::ResourceExhausted,
+        "EXPOSURE_LIMIT",
+    );
     assert_eq!(refusal.retry_after, None);
     market.abort_exchange(asks::abort(&first.exchange_id)).await.unwrap();
     market.prepare_exchange(asks::prepare(&over, "SM-2")).await.unwrap();

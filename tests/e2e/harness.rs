@@ -73,7 +73,13 @@ impl Folder {
     }
 
     /// The client configuration of a principal, whose certificate is issued on first use.
-    fn client_config(&self, authority: &str, domain: &str, principal: &str, address: SocketAddr) -> ClientConfig {
+    fn client_config(
+        &self,
+        authority: &str,
+        domain: &str,
+        principal: &str,
+        address: SocketAddr,
+    ) -> ClientConfig {
         let folder = self.path().join(authority);
         let stem = principal.replace('/', ".");
         let certificate_pem = folder.join(format!("{stem}.pem"));
@@ -142,15 +148,22 @@ impl Hub {
 
     /// A client whose certificate a known authority signed, and that names nobody of this trust domain.
     pub(crate) async fn nobody(&self) -> Client {
-        let config =
-            self.folder.client_config(FOREIGN_FOLDER, FOREIGN_DOMAIN, "operator/wang", self.address);
+        let config = self.folder.client_config(FOREIGN_FOLDER, FOREIGN_DOMAIN, "operator/wang", self.address);
         Client::connect(&config).await.unwrap()
     }
 
     /// A client that trusts this hub, with a certificate that only another hub's authority vouches for.
-    pub(crate) async fn client_of_another(&self, other: &Self, principal: &str) -> Result<Client, ConnectError> {
+    pub(crate) async fn client_of_another(
+        &self,
+        other: &Self,
+        principal: &str,
+    ) -> Result<Client, ConnectError> {
         let theirs = other.folder.client_config(PKI_FOLDER, TRUST_DOMAIN, principal, self.address);
-        Client::connect(&ClientConfig { ca_pem: self.folder.path().join(PKI_FOLDER).join("ca.pem"), ..theirs }).await
+        Client::connect(&ClientConfig {
+            ca_pem: self.folder.path().join(PKI_FOLDER).join("ca.pem"),
+            ..theirs
+        })
+        .await
     }
 
     /// The operator's client.
@@ -171,11 +184,6 @@ impl Hub {
     /// An auditor's client.
     pub(crate) async fn auditor(&self) -> Client {
         self.client("auditor/li").await
-    }
-
-    /// The data folder.
-    pub(crate) fn folder(&self) -> &Folder {
-        &self.folder
     }
 
     /// Asks the hub to stop, without waiting for it.

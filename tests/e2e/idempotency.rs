@@ -29,8 +29,18 @@ async fn make_one_of_each(scene: &Scene) -> Vec<Made> {
             decoded
         }};
     }
-    make!(operator, "PartnerService/CreatePartner", asks::create_partner("cinema"), v1::CreatePartnerResponse);
-    make!(market, "PartnerService/UpdatePartner", asks::update_partner("market", "Market"), v1::UpdatePartnerResponse);
+    make!(
+        operator,
+        "PartnerService/CreatePartner",
+        asks::create_partner("cinema"),
+        v1::CreatePartnerResponse
+    );
+    make!(
+        market,
+        "PartnerService/UpdatePartner",
+        asks::update_partner("market", "Market"),
+        v1::UpdatePartnerResponse
+    );
     let request = asks::create_program("babycare", "moons", 0);
     let moons = make!(babycare, "PartnerService/CreateProgram", request, v1::CreateProgramResponse);
     let moons = moons.program.unwrap().program_id;
@@ -49,8 +59,18 @@ async fn make_one_of_each(scene: &Scene) -> Vec<Made> {
     let request = asks::consent(&scene.li_points, "babycare");
     let consent = make!(market, "MemberService/GrantConsent", request, v1::GrantConsentResponse);
     let consent = consent.consent.unwrap().consent_id;
-    make!(market, "LedgerService/AccruePoints", asks::accrue(&scene.li_points, "900"), v1::AccruePointsResponse);
-    make!(market, "LedgerService/AdjustPoints", asks::adjust(&scene.li_points, "-1"), v1::AdjustPointsResponse);
+    make!(
+        market,
+        "LedgerService/AccruePoints",
+        asks::accrue(&scene.li_points, "900"),
+        v1::AccruePointsResponse
+    );
+    make!(
+        market,
+        "LedgerService/AdjustPoints",
+        asks::adjust(&scene.li_points, "-1"),
+        v1::AdjustPointsResponse
+    );
     let first = asks::prepare(&scene.quote("100").await.quote_token, "SM-1");
     let first = make!(market, "ExchangeService/PrepareExchange", first, v1::PrepareExchangeResponse);
     let second = asks::prepare(&scene.quote("200").await.quote_token, "SM-2");
@@ -111,9 +131,15 @@ async fn a_request_id_with_another_body_is_refused_and_one_spelled_otherwise_is_
     let refusal = refused(ledger.accrue_points(other).await, Code::InvalidArgument, "REQUEST_ID_REUSED");
     assert_eq!(refusal.violations[0].field, "request_id");
     // The same id of another method, and of another partner, is another request.
-    let adjust = v1::AdjustPointsRequest { request_id: first.request_id.clone(), ..asks::adjust(&scene.li_points, "1") };
+    let adjust = v1::AdjustPointsRequest {
+        request_id: first.request_id.clone(),
+        ..asks::adjust(&scene.li_points, "1")
+    };
     ledger.adjust_points(adjust).await.unwrap();
-    let theirs = v1::AccruePointsRequest { request_id: first.request_id.clone(), ..asks::accrue(&scene.li_miles, "10") };
+    let theirs = v1::AccruePointsRequest {
+        request_id: first.request_id.clone(),
+        ..asks::accrue(&scene.li_miles, "10")
+    };
     scene.airline.ledger().accrue_points(theirs).await.unwrap();
     let again = ledger.accrue_points(first).await.unwrap().into_inner();
     assert_eq!(again, answer);

@@ -16,7 +16,10 @@ async fn points_are_counted_in_exactly_the_programs_decimals() {
     let answer = ledger.accrue_points(asks::accrue(&baby, "150.5")).await.unwrap().into_inner();
     assert!(answer.record_id.starts_with("rec_"), "{answer:?}");
     let after = answer.balance.unwrap();
-    assert_eq!((after.posted.as_str(), after.available.as_str(), after.posting_count), ("150.50", "150.50", 1));
+    assert_eq!(
+        (after.posted.as_str(), after.available.as_str(), after.posting_count),
+        ("150.50", "150.50", 1)
+    );
     let answer = ledger.adjust_points(asks::adjust(&baby, "-0.25")).await.unwrap().into_inner();
     assert_eq!(answer.balance.unwrap().posted, "150.25");
     let answer = ledger.adjust_points(asks::adjust(&baby, "1")).await.unwrap().into_inner();
@@ -50,7 +53,9 @@ async fn amounts_that_do_not_fit_are_refused_with_their_field() {
     for (amount, reason) in cases {
         refused_at(ledger.accrue_points(asks::accrue(&scene.li_points, amount)).await, reason, "amount");
     }
-    for (amount, reason) in [("0", "AMOUNT_OUT_OF_RANGE"), ("-0.5", "AMOUNT_SCALE"), ("--5", "VALIDATION_FAILED")] {
+    for (amount, reason) in
+        [("0", "AMOUNT_OUT_OF_RANGE"), ("-0.5", "AMOUNT_SCALE"), ("--5", "VALIDATION_FAILED")]
+    {
         refused_at(ledger.adjust_points(asks::adjust(&scene.li_points, amount)).await, reason, "amount");
     }
     let short = ledger.adjust_points(asks::adjust(&scene.li_points, "-101")).await;

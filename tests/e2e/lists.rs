@@ -75,12 +75,13 @@ async fn partners_and_programs_are_listed_in_order_and_by_partner() {
 }
 
 #[tokio::test]
-async fn programs_are_listed_by_partner_code_and_program_code() {
+async fn programs_are_listed_oldest_first() {
     let scene = Scene::open().await;
     program(&scene.market, asks::create_program("market", "gold", 0)).await;
     let answer = scene.operator.partners().list_programs(v1::ListProgramsRequest::default()).await.unwrap();
-    let told: Vec<_> = answer.get_ref().programs.iter().map(|one| (one.partner_code.as_str(), one.code.as_str())).collect();
-    assert_eq!(told, [("airline", "miles"), ("babycare", "stars"), ("market", "gold"), ("market", "points")]);
+    let told: Vec<_> =
+        answer.get_ref().programs.iter().map(|one| (one.partner_code.as_str(), one.code.as_str())).collect();
+    assert_eq!(told, [("airline", "miles"), ("market", "points"), ("babycare", "stars"), ("market", "gold")]);
     scene.hub.settle().await;
 }
 
@@ -88,7 +89,8 @@ async fn programs_are_listed_by_partner_code_and_program_code() {
 async fn agreements_are_listed_oldest_first_and_by_partner() {
     let scene = Scene::open().await;
     let ours = asks::direction(&scene.points, &scene.stars);
-    let answer = scene.market.agreements().propose_agreement(asks::propose("babycare", vec![ours])).await.unwrap();
+    let answer =
+        scene.market.agreements().propose_agreement(asks::propose("babycare", vec![ours])).await.unwrap();
     let second = answer.into_inner().agreement.unwrap().agreement_id;
     let list = async |page_size, page_token| {
         let request = v1::ListAgreementsRequest { page_size, page_token, partner_code: None };
@@ -96,14 +98,16 @@ async fn agreements_are_listed_oldest_first_and_by_partner() {
     };
     let (ids, tokens) = pages!(list, agreements, |one: &v1::Agreement| one.agreement_id.clone());
     assert_eq!(ids, [scene.agreement.clone(), second.clone()]);
-    let filtered = v1::ListAgreementsRequest { partner_code: Some("babycare".to_owned()), ..Default::default() };
+    let filtered =
+        v1::ListAgreementsRequest { partner_code: Some("babycare".to_owned()), ..Default::default() };
     let filtered = scene.market.agreements().list_agreements(filtered).await.unwrap().into_inner().agreements;
     assert_eq!(filtered.iter().map(|one| one.agreement_id.clone()).collect::<Vec<_>>(), [second]);
     let theirs = scene.airline.agreements().list_agreements(v1::ListAgreementsRequest::default()).await;
     assert_eq!(theirs.unwrap().into_inner().agreements.len(), 1, "the airline is no party of the second");
     assert_eq!(tokens.len(), 1);
     let partners = v1::ListPartnersRequest { page_size: 1, ..Default::default() };
-    let foreign = scene.operator.partners().list_partners(partners).await.unwrap().into_inner().next_page_token;
+    let foreign =
+        scene.operator.partners().list_partners(partners).await.unwrap().into_inner().next_page_token;
     refuses_foreign(list, &[&foreign]).await;
     scene.hub.settle().await;
 }
@@ -113,7 +117,8 @@ async fn consents_postings_and_lots_are_listed_in_their_order() {
     let scene = Scene::open().await;
     let second = grant(&scene.market, &scene.li_points, "babycare").await;
     let list_consents = async |page_size, page_token| {
-        let request = v1::ListConsentsRequest { page_size, page_token, ..asks::list_consents(&scene.li_points) };
+        let request =
+            v1::ListConsentsRequest { page_size, page_token, ..asks::list_consents(&scene.li_points) };
         scene.market.members().list_consents(request).await
     };
     let (ids, consent_tokens) = pages!(list_consents, consents, |one: &v1::Consent| one.consent_id.clone());
@@ -128,7 +133,8 @@ async fn consents_postings_and_lots_are_listed_in_their_order() {
     let request = v1::AccruePointsRequest { expiry, ..asks::accrue(&scene.li_points, "7") };
     scene.market.ledger().accrue_points(request).await.unwrap();
     let postings = async |page_size, page_token| {
-        let request = v1::ListPostingsRequest { page_size, page_token, ..asks::list_postings(&scene.li_points) };
+        let request =
+            v1::ListPostingsRequest { page_size, page_token, ..asks::list_postings(&scene.li_points) };
         scene.market.ledger().list_postings(request).await
     };
     let (amounts, posting_tokens) = pages!(postings, postings, |one: &v1::Posting| one.amount.clone());
@@ -161,9 +167,11 @@ async fn exchanges_are_listed_newest_first_by_state_membership_and_order() {
     assert_eq!(tokens.len(), 1);
 
     let blank = v1::ListExchangesRequest::default;
-    let by_state = |state: v1::ExchangeState| v1::ListExchangesRequest { state: Some(state.into()), ..blank() };
+    let by_state =
+        |state: v1::ExchangeState| v1::ListExchangesRequest { state: Some(state.into()), ..blank() };
     let by_membership = |id: &str| v1::ListExchangesRequest { membership_id: Some(id.to_owned()), ..blank() };
-    let by_order = |order: &str| v1::ListExchangesRequest { order_reference: Some(order.to_owned()), ..blank() };
+    let by_order =
+        |order: &str| v1::ListExchangesRequest { order_reference: Some(order.to_owned()), ..blank() };
     let cases = [
         (by_state(v1::ExchangeState::Committed), vec![&first]),
         (by_state(v1::ExchangeState::Prepared), vec![&second]),
@@ -182,7 +190,8 @@ async fn exchanges_are_listed_newest_first_by_state_membership_and_order() {
     let unset = v1::ListExchangesRequest { state: Some(0), ..blank() };
     refused_at(scene.market.exchanges().list_exchanges(unset).await, "VALIDATION_FAILED", "state");
     let agreements = v1::ListPartnersRequest { page_size: 1, ..Default::default() };
-    let foreign = scene.operator.partners().list_partners(agreements).await.unwrap().into_inner().next_page_token;
+    let foreign =
+        scene.operator.partners().list_partners(agreements).await.unwrap().into_inner().next_page_token;
     refuses_foreign(list, &[&foreign]).await;
     scene.hub.settle().await;
 }

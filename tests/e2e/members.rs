@@ -16,14 +16,22 @@ async fn a_membership_is_registered_once_and_read_by_id_or_reference() {
     let registered = members.register_membership(asks::register(&scene.miles, "crane/wang")).await.unwrap();
     let registered = registered.into_inner().membership.unwrap();
     assert_eq!(registered.status(), v1::MembershipStatus::Active);
-    assert_eq!((registered.partner_code.as_str(), registered.external_reference.as_str()), ("airline", "crane/wang"));
+    assert_eq!(
+        (registered.partner_code.as_str(), registered.external_reference.as_str()),
+        ("airline", "crane/wang")
+    );
     let by_id = members.get_membership(asks::get_membership(&registered.membership_id)).await.unwrap();
-    let by_reference = members.get_membership(asks::get_membership_by_reference(&scene.miles, "crane/wang")).await;
+    let by_reference =
+        members.get_membership(asks::get_membership_by_reference(&scene.miles, "crane/wang")).await;
     assert_eq!(by_id.into_inner().membership.as_ref(), Some(&registered));
     assert_eq!(by_reference.unwrap().into_inner().membership.as_ref(), Some(&registered));
     let audited = scene.hub.auditor().await.members();
     let audited = { audited }.get_membership(asks::get_membership(&registered.membership_id)).await.unwrap();
-    assert_eq!(audited.into_inner().membership.unwrap().external_reference, "", "shown to its own partner only");
+    assert_eq!(
+        audited.into_inner().membership.unwrap().external_reference,
+        "",
+        "shown to its own partner only"
+    );
 
     let again = members.register_membership(asks::register(&scene.miles, "crane/wang")).await;
     refused(again, Code::AlreadyExists, "MEMBERSHIP_EXISTS");
@@ -55,7 +63,8 @@ async fn a_link_code_links_once_and_only_for_the_partner_that_it_names() {
     let merged = scene.market.members().merge_members(asks::merge(&typed, &wang_points)).await.unwrap();
     let merged = merged.into_inner().membership.unwrap();
     assert_eq!(merged.membership_id, wang_points);
-    let linked: Vec<&str> = merged.linked_memberships.iter().map(|other| other.membership_id.as_str()).collect();
+    let linked: Vec<&str> =
+        merged.linked_memberships.iter().map(|other| other.membership_id.as_str()).collect();
     assert_eq!(linked, [wang_miles.as_str()]);
     let seen = scene.airline.members().get_membership(asks::get_membership(&wang_miles)).await.unwrap();
     let seen = seen.into_inner().membership.unwrap().linked_memberships;
@@ -68,7 +77,8 @@ async fn a_link_code_links_once_and_only_for_the_partner_that_it_names() {
     let nobody = scene.airline.members().issue_link_code(asks::issue_link_code(&wang_miles, "nobody")).await;
     refused(nobody, Code::NotFound, "PARTNER_NOT_FOUND");
     // Two people of one program cannot be one.
-    let answer = scene.airline.members().issue_link_code(asks::issue_link_code(&scene.li_miles, "market")).await;
+    let answer =
+        scene.airline.members().issue_link_code(asks::issue_link_code(&scene.li_miles, "market")).await;
     let code = answer.unwrap().into_inner().link_code;
     let conflict = scene.market.members().merge_members(asks::merge(&code, &wang_points)).await;
     refused(conflict, Code::FailedPrecondition, "MEMBERS_CONFLICT");
@@ -105,13 +115,16 @@ async fn a_consent_is_given_replaced_and_withdrawn_once() {
     let mut market = scene.market.members();
     let second = grant(&scene.market, &scene.li_points, "airline").await;
     assert_ne!(second, scene.consent);
-    let withdrawn = market.withdraw_consent(asks::withdraw(&second)).await.unwrap().into_inner().consent.unwrap();
+    let withdrawn =
+        market.withdraw_consent(asks::withdraw(&second)).await.unwrap().into_inner().consent.unwrap();
     assert_eq!(withdrawn.withdraw_reason_code, "MEMBER_REQUEST");
     assert!(withdrawn.withdraw_time.is_some());
     let again = market.withdraw_consent(asks::withdraw(&second)).await;
     refused(again, Code::FailedPrecondition, "CONSENT_WITHDRAWN");
-    let listed = market.list_consents(asks::list_consents(&scene.li_points)).await.unwrap().into_inner().consents;
-    let told: Vec<_> = listed.iter().map(|one| (one.consent_id.as_str(), one.withdraw_time.is_some())).collect();
+    let listed =
+        market.list_consents(asks::list_consents(&scene.li_points)).await.unwrap().into_inner().consents;
+    let told: Vec<_> =
+        listed.iter().map(|one| (one.consent_id.as_str(), one.withdraw_time.is_some())).collect();
     assert_eq!(told, [(scene.consent.as_str(), false), (second.as_str(), true)]);
     let quote = asks::quote(&scene.li_points, &scene.li_miles, "6666");
     let missing = scene.market.exchanges().quote_exchange(quote).await;

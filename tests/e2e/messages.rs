@@ -38,7 +38,11 @@ async fn bytes_that_are_no_message_are_told_apart_from_messages_that_break_rules
             let answer = send(&scene.market, method, bytes.to_vec()).await;
             // A field that a message does not have may be well-formed there.
             let refusal = Refusal::from(&answer.expect_err(method));
-            assert_eq!((refusal.code, refusal.reason.as_str()), (Code::InvalidArgument, "MALFORMED_MESSAGE"), "{method} {bytes:?}");
+            assert_eq!(
+                (refusal.code, refusal.reason.as_str()),
+                (Code::InvalidArgument, "MALFORMED_MESSAGE"),
+                "{method} {bytes:?}"
+            );
         }
     }
     scene.hub.settle().await;
@@ -84,13 +88,18 @@ async fn every_broken_field_of_a_request_is_named_at_once() {
 async fn an_empty_request_names_what_is_required_and_every_writing_one_needs_its_request_id() {
     let scene = Scene::open().await;
     for row in TABLE.iter().filter(|row| row.effect == Effect::Write) {
-        let client = if row.roles.contains(&pointbridge::peer::Role::Partner) { &scene.market } else { &scene.operator };
+        let client = if row.roles.contains(&pointbridge::peer::Role::Partner) {
+            &scene.market
+        } else {
+            &scene.operator
+        };
         let answer = send(client, row.method, Vec::new()).await;
         let refusal = refused(answer, Code::InvalidArgument, "VALIDATION_FAILED");
         assert_eq!(refusal.violations[0].field, "request_id", "{}", row.method);
     }
     for id in ["", "x", "6BA7B810-9DAD-11D1-80B4-00C04FD430C8", "6ba7b8109dad11d180b400c04fd430c8"] {
-        let request = v1::AccruePointsRequest { request_id: id.to_owned(), ..asks::accrue(&scene.li_points, "1") };
+        let request =
+            v1::AccruePointsRequest { request_id: id.to_owned(), ..asks::accrue(&scene.li_points, "1") };
         refused_at(scene.market.ledger().accrue_points(request).await, "VALIDATION_FAILED", "request_id");
     }
     scene.hub.settle().await;
@@ -122,7 +131,11 @@ async fn a_method_that_is_not_there_is_unknown_to_everybody_who_is_somebody() {
 fn assert_callers_fault(what: &str, answer: Result<Vec<u8>, Status>) {
     let status = answer.expect_err(what);
     let refusal = Refusal::from(&status);
-    assert_eq!((refusal.code, refusal.reason.as_str()), (Code::InvalidArgument, "MALFORMED_MESSAGE"), "{what}: {status:?}");
+    assert_eq!(
+        (refusal.code, refusal.reason.as_str()),
+        (Code::InvalidArgument, "MALFORMED_MESSAGE"),
+        "{what}: {status:?}"
+    );
 }
 
 #[tokio::test]
@@ -131,7 +144,8 @@ async fn a_call_without_a_message_or_with_an_enormous_one_is_the_callers_fault()
     for method in of_a_partner() {
         assert_callers_fault(method, send_nothing(&scene.market, method).await);
     }
-    let enormous = v1::AccruePointsRequest { reference: "r".repeat(300 * 1024), ..asks::accrue(&scene.li_points, "1") };
+    let enormous =
+        v1::AccruePointsRequest { reference: "r".repeat(300 * 1024), ..asks::accrue(&scene.li_points, "1") };
     let answer = send(&scene.market, &full("LedgerService/AccruePoints"), enormous.encode_to_vec()).await;
     assert_callers_fault("300 KiB", answer);
     serves_on(&scene.market, &scene.li_points).await;

@@ -16,7 +16,8 @@ const LISTENING: &str = "listening on ";
 /// The program beside this test, where cargo puts both.
 fn path() -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    let path = test.ancestors().nth(2).expect("tests are built in a folder of the build's").join("pointbridge");
+    let path =
+        test.ancestors().nth(2).expect("tests are built in a folder of the build's").join("pointbridge");
     assert!(path.is_file(), "{} is missing: build it with `cargo build -p pointbridge`", path.display());
     path
 }

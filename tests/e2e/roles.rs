@@ -60,7 +60,9 @@ fn methods() -> Vec<String> {
     let files = set.file.iter().filter(|file| file.package() == "pointbridge.v1");
     let services = files.flat_map(|file| &file.service);
     services
-        .flat_map(|service| service.method.iter().map(|method| full(&format!("{}/{}", service.name(), method.name()))))
+        .flat_map(|service| {
+            service.method.iter().map(|method| full(&format!("{}/{}", service.name(), method.name())))
+        })
         .collect()
 }
 
@@ -88,7 +90,8 @@ fn the_table_of_rights_is_what_the_interface_promises() {
 /// role before it looks at the body where it may not.
 async fn walk(client: &Client, letter: Option<char>) {
     for method in methods() {
-        let promised = PROMISED.iter().find(|(name, _)| full(name) == method).map(|(_, roles)| *roles).unwrap();
+        let promised =
+            PROMISED.iter().find(|(name, _)| full(name) == method).map(|(_, roles)| *roles).unwrap();
         let (code, reason) = match letter {
             None => (Code::Unauthenticated, "CERTIFICATE_UNKNOWN"),
             Some(letter) if promised.contains(letter) => (Code::InvalidArgument, "MALFORMED_MESSAGE"),
@@ -96,7 +99,11 @@ async fn walk(client: &Client, letter: Option<char>) {
         };
         let status = send(client, &method, GARBAGE.to_vec()).await.expect_err("garbage is answered");
         let refusal = Refusal::from(&status);
-        assert_eq!((refusal.code, refusal.reason.as_str()), (code, reason), "{method} for {letter:?}: {status:?}");
+        assert_eq!(
+            (refusal.code, refusal.reason.as_str()),
+            (code, reason),
+            "{method} for {letter:?}: {status:?}"
+        );
     }
 }
 
@@ -184,7 +191,8 @@ async fn a_certificate_of_an_unknown_authority_gets_no_answer() {
     let stranger = Hub::start_in(Folder::fresh(), 0).await;
     let reached = hub.client_of_another(&stranger, "operator/wang").await;
     if let Ok(client) = reached {
-        let answer = client.partners().list_partners(pointbridge_client::v1::ListPartnersRequest::default()).await;
+        let answer =
+            client.partners().list_partners(pointbridge_client::v1::ListPartnersRequest::default()).await;
         let status = answer.expect_err("a stranger is answered");
         assert_eq!(Refusal::from(&status).reason, "", "the hub spoke to a stranger: {status:?}");
     }
@@ -195,11 +203,16 @@ async fn a_certificate_of_an_unknown_authority_gets_no_answer() {
 async fn the_role_in_a_certificate_counts_and_not_who_the_body_says() {
     let scene = Scene::open().await;
     // The market's system names the airline's program: the certificate decides, so it is another's.
-    let answer = scene.market.members().register_membership(asks::register(&scene.miles, "market/wang")).await;
+    let answer =
+        scene.market.members().register_membership(asks::register(&scene.miles, "market/wang")).await;
     refused(answer, Code::NotFound, "PROGRAM_NOT_FOUND");
     let finance = scene.hub.finance("market").await;
     let answer = finance.ledger().accrue_points(asks::accrue(&scene.li_points, "5")).await;
     let refusal = refused(answer, Code::PermissionDenied, "ROLE_NOT_ALLOWED");
-    assert!(refusal.message.contains("finance") && refusal.message.contains("partner"), "{}", refusal.message);
+    assert!(
+        refusal.message.contains("finance") && refusal.message.contains("partner"),
+        "{}",
+        refusal.message
+    );
     scene.hub.settle().await;
 }

@@ -47,8 +47,7 @@ fn keys(data: &Path) -> Vec<(String, Vec<u8>)> {
     let file: serde_json::Value = serde_json::from_str(&text).unwrap();
     let quote_keys = file["quote_keys"].as_array().unwrap().iter().map(|key| key["key"].as_str().unwrap());
     let all = quote_keys.chain([file["link_code_key"].as_str().unwrap()]);
-    let keys: Vec<_> =
-        all.map(|hex| (hex.to_owned(), HEXLOWER.decode(hex.as_bytes()).unwrap())).collect();
+    let keys: Vec<_> = all.map(|hex| (hex.to_owned(), HEXLOWER.decode(hex.as_bytes()).unwrap())).collect();
     assert_eq!(keys.len(), 2);
     keys
 }
@@ -100,7 +99,10 @@ async fn codes_keys_tokens_and_references_are_not_where_they_are_not_needed() {
     assert!(log.contains("PrepareExchange"), "the log is not detailed enough to prove anything");
     assert_eq!(hub.terminate().await.code(), Some(0));
     left.extend(database_files(data));
-    assert!(left.iter().any(|(_, bytes)| holds(bytes, ORDER.as_bytes())), "the database holds what it should");
+    assert!(
+        left.iter().any(|(_, bytes)| holds(bytes, ORDER.as_bytes())),
+        "the database holds what it should"
+    );
     let logged = [("the log".to_owned(), log.into_bytes())];
 
     let digits = code.replace('-', "");
@@ -123,12 +125,18 @@ async fn records_are_clean(path: &Path) {
     use sqlx::Connection;
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).read_only(true);
     let mut database = sqlx::sqlite::SqliteConnection::connect_with(&options).await.unwrap();
-    let memberships: Vec<String> =
-        sqlx::query_scalar("select external_reference from membership").fetch_all(&mut database).await.unwrap();
+    let memberships: Vec<String> = sqlx::query_scalar("select external_reference from membership")
+        .fetch_all(&mut database)
+        .await
+        .unwrap();
     assert!(memberships.iter().any(|reference| reference == EXTERNAL), "{memberships:?}");
-    let records: Vec<Vec<u8>> = sqlx::query_scalar("select bytes from record").fetch_all(&mut database).await.unwrap();
+    let records: Vec<Vec<u8>> =
+        sqlx::query_scalar("select bytes from record").fetch_all(&mut database).await.unwrap();
     assert!(records.len() > 10, "{} records", records.len());
-    assert!(!records.iter().any(|body| holds(body, EXTERNAL.as_bytes())), "a record holds the external reference");
+    assert!(
+        !records.iter().any(|body| holds(body, EXTERNAL.as_bytes())),
+        "a record holds the external reference"
+    );
     assert!(records.iter().any(|body| holds(body, ORDER.as_bytes())), "records hold the order");
     database.close().await.unwrap();
 }

@@ -6,9 +6,9 @@ use prost_types::FileDescriptorProto;
 use tokio::sync::oneshot;
 use tonic::Code;
 use tonic::codegen::tokio_stream::{self, StreamExt};
+use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
-use tonic_health::pb::HealthCheckRequest;
 
 use crate::asks;
 use crate::harness::{Hub, until};
@@ -19,7 +19,12 @@ use pointbridge::serve::Stopped;
 #[tokio::test]
 async fn every_role_is_told_that_the_hub_serves_and_nobody_else() {
     let hub = Hub::start().await;
-    for client in [hub.operator().await, hub.auditor().await, hub.partner("airline").await, hub.finance("airline").await] {
+    for client in [
+        hub.operator().await,
+        hub.auditor().await,
+        hub.partner("airline").await,
+        hub.finance("airline").await,
+    ] {
         let mut health = HealthClient::new(client.channel());
         let answer = health.check(HealthCheckRequest::default()).await.unwrap();
         assert_eq!(answer.into_inner().status(), ServingStatus::Serving);
@@ -46,10 +51,10 @@ async fn a_watcher_is_told_when_the_hub_goes_down() {
 /// Asks both versions of reflection and holds that the answers are the same: services, or the files of a symbol.
 macro_rules! reflected {
     ($client:expr, $version:ident, $request:ident($argument:expr), $answer:ident) => {{
+        use tonic_reflection::pb::$version::ServerReflectionRequest;
         use tonic_reflection::pb::$version::server_reflection_client::ServerReflectionClient;
         use tonic_reflection::pb::$version::server_reflection_request::MessageRequest;
         use tonic_reflection::pb::$version::server_reflection_response::MessageResponse;
-        use tonic_reflection::pb::$version::ServerReflectionRequest;
         let request = ServerReflectionRequest {
             host: String::new(),
             message_request: Some(MessageRequest::$request($argument)),
@@ -93,7 +98,8 @@ async fn both_versions_of_reflection_list_the_services_and_explain_error_details
     ] {
         let files = reflected!(client, v1, FileContainingSymbol(symbol.to_owned()), FileDescriptorResponse);
         assert_has(&files.file_descriptor_proto, message);
-        let files = reflected!(client, v1alpha, FileContainingSymbol(symbol.to_owned()), FileDescriptorResponse);
+        let files =
+            reflected!(client, v1alpha, FileContainingSymbol(symbol.to_owned()), FileDescriptorResponse);
         assert_has(&files.file_descriptor_proto, message);
     }
     hub.stop().await;

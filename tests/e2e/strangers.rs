@@ -61,10 +61,14 @@ fn every_act(scene: &Scene, exchange: &str, own: &str) -> Vec<Pair> {
     };
     let mut pairs = vec![
         pair("PartnerService/UpdatePartner", "airline", "airport", |code| asks::update_partner(code, "Mine")),
-        pair("PartnerService/CreateProgram", "airline", "airport", |code| asks::create_program(code, "gold", 0)),
+        pair("PartnerService/CreateProgram", "airline", "airport", |code| {
+            asks::create_program(code, "gold", 0)
+        }),
         pair("PartnerService/UpdateProgram", points, &missing(points), asks::update_program),
         pair("AgreementService/AcceptAgreement", agreement, &missing(agreement), accept),
-        pair("MemberService/RegisterMembership", points, &missing(points), |id| asks::register(id, "market/li")),
+        pair("MemberService/RegisterMembership", points, &missing(points), |id| {
+            asks::register(id, "market/li")
+        }),
         pair("MemberService/GetMembership", points, &missing(points), by_program),
         pair("MemberService/WithdrawConsent", consent, &missing(consent), asks::withdraw),
         pair("ExchangeService/CommitExchange", exchange, &missing(exchange), asks::commit),
@@ -72,7 +76,9 @@ fn every_act(scene: &Scene, exchange: &str, own: &str) -> Vec<Pair> {
     ];
     pairs.extend([
         on_membership("MemberService/GetMembership", &|id| asks::get_membership(id).encode_to_vec()),
-        on_membership("MemberService/IssueLinkCode", &|id| asks::issue_link_code(id, "airline").encode_to_vec()),
+        on_membership("MemberService/IssueLinkCode", &|id| {
+            asks::issue_link_code(id, "airline").encode_to_vec()
+        }),
         on_membership("MemberService/MergeMembers", &|id| asks::merge(code, id).encode_to_vec()),
         on_membership("MemberService/GrantConsent", &|id| asks::consent(id, "airline").encode_to_vec()),
         on_membership("MemberService/ListConsents", &|id| asks::list_consents(id).encode_to_vec()),
@@ -140,10 +146,12 @@ async fn lists_of_a_stranger_hold_nothing_whatever_the_filter() {
     scene.prepare("66", "SM-1").await;
     for client in [&scene.babycare, &scene.hub.finance("babycare").await] {
         for partner_code in [None, Some("market".to_owned()), Some("nobody".to_owned())] {
-            let request = v1::ListAgreementsRequest { partner_code: partner_code.clone(), ..Default::default() };
+            let request =
+                v1::ListAgreementsRequest { partner_code: partner_code.clone(), ..Default::default() };
             let listed = client.agreements().list_agreements(request).await.unwrap().into_inner();
             assert_eq!(listed, v1::ListAgreementsResponse::default());
-            let request = v1::ListProgramsRequest { partner_code: partner_code.clone(), ..Default::default() };
+            let request =
+                v1::ListProgramsRequest { partner_code: partner_code.clone(), ..Default::default() };
             let listed = client.partners().list_programs(request).await.unwrap().into_inner().programs;
             assert_eq!(listed.len(), usize::from(partner_code.is_none()), "{listed:?}");
         }
@@ -173,7 +181,8 @@ async fn a_quote_or_code_of_another_is_refused_as_an_invented_one() {
     assert_alike("quotes", (&statuses[0], &token), (&statuses[1], &invented));
 
     let own = member(&scene.babycare, &scene.stars, "panda/li").await;
-    let answer = scene.airline.members().issue_link_code(asks::issue_link_code(&scene.li_miles, "market")).await;
+    let answer =
+        scene.airline.members().issue_link_code(asks::issue_link_code(&scene.li_miles, "market")).await;
     let code = answer.unwrap().into_inner().link_code;
     let invented = "0".repeat(code.len());
     let mut statuses = Vec::new();

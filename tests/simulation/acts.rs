@@ -133,12 +133,12 @@ pub(crate) fn pass_time(dice: &mut Dice, clock: &Clock) {
     clock.move_by(seconds);
 }
 
-/// One random command; now and then one that was asked before.
-pub(crate) fn act(dice: &mut Dice, hub: &World, cast: &Cast) -> Arc<Envelope> {
-    match dice.below(100) {
+/// A random command or two; now and then one that was asked before.
+pub(crate) fn act(dice: &mut Dice, hub: &World, cast: &Cast) -> Vec<Arc<Envelope>> {
+    let one = match dice.below(100) {
         0..26 => accrue(dice, hub, cast),
         26..32 => adjust(dice, hub, cast),
-        32..58 => prepare(dice, hub, cast),
+        32..58 => return prepare(dice, hub, cast),
         58..74 => commit(dice, hub, cast),
         74..80 => abort(dice, hub, cast),
         80..85 => grant_or_withdraw(dice, hub, cast),
@@ -146,7 +146,8 @@ pub(crate) fn act(dice: &mut Dice, hub: &World, cast: &Cast) -> Arc<Envelope> {
         89..94 => enrol_link_or_merge(dice, hub, cast),
         94..96 => update(dice, hub, cast),
         _ => Arc::clone(dice.pick(&cast.asked)),
-    }
+    };
+    vec![one]
 }
 
 /// The partner itself, and now and then another one.
@@ -185,7 +186,8 @@ fn adjust(dice: &mut Dice, hub: &World, cast: &Cast) -> Arc<Envelope> {
     hub.script.ask(&till(&somebody(dice, cast, &member.partner)), command)
 }
 
-fn prepare(dice: &mut Dice, hub: &World, cast: &Cast) -> Arc<Envelope> {
+/// A prepare, tried out now and then, or with its commit right behind it.
+fn prepare(dice: &mut Dice, hub: &World, cast: &Cast) -> Vec<Arc<Envelope>> {
     let source = dice.pick(&cast.members).clone();
     let others: Vec<&Member> = cast.members.iter().filter(|other| other.partner != source.partner).collect();
     let destination = (*dice.pick(&others)).clone();
@@ -208,10 +210,14 @@ fn prepare(dice: &mut Dice, hub: &World, cast: &Cast) -> Arc<Envelope> {
         expires_at: hub.clock.now().plus_seconds(u32::try_from(dice.below(120)).unwrap()),
     };
     let caller = till(&somebody(dice, cast, &source.partner));
-    if dice.one_in(15) {
-        hub.script.try_out(&caller, preparation(claims))
-    } else {
-        hub.script.ask(&caller, preparation(claims))
+    let exchange_id = claims.exchange_id;
+    match dice.below(15) {
+        0 => vec![hub.script.try_out(&caller, preparation(claims))],
+        1 | 2 => vec![
+            hub.script.ask(&caller, preparation(claims)),
+            hub.script.ask(&caller, CommitExchange { exchange_id }),
+        ],
+        _ => vec![hub.script.ask(&caller, preparation(claims))],
     }
 }
 
@@ -267,25 +273,22 @@ fn propose_or_accept(dice: &mut Dice, hub: &World, cast: &Cast) -> Arc<Envelope>
     let other = dice.pick(&cast.programs).clone();
     let mut proposal = terms_between(&one, &other);
     for direction in &mut proposal.directions {
-        *direction = haggled(dice, direction.clone());
+        haggle(dice, direction);
     }
     hub.script.ask(&till(&one.1), proposal)
 }
 
-/// Terms as they may come out of a negotiation.
-fn haggled(dice: &mut Dice, before: EnteredDirection) -> EnteredDirection {
-    EnteredDirection {
-        rate: Rate::new(1 + dice.below(7000), 1 + dice.below(7000)).unwrap(),
-        rounding: if dice.one_in(2) { Rounding::HalfEven } else { Rounding::TowardZero },
-        basis: if dice.one_in(2) { Basis::Source } else { Basis::Credited },
-        fee: entered(&dice.below(3).to_string()),
-        step: entered(&(1 + dice.below(3)).to_string()),
-        price_money: entered(&format!("{}.{:02}", dice.below(3), 1 + dice.below(99))),
-        price_points: entered(&(1 + dice.below(100)).to_string()),
-        exposure_limit: entered(&(1 + dice.below(3000)).to_string()),
-        hold_seconds: 1 + u32::try_from(dice.below(3600)).unwrap(),
-        ..before
-    }
+/// Makes terms into what may come out of a negotiation.
+fn haggle(dice: &mut Dice, terms: &mut EnteredDirection) {
+    terms.rate = Rate::new(1 + dice.below(7000), 1 + dice.below(7000)).unwrap();
+    terms.rounding = if dice.one_in(2) { Rounding::HalfEven } else { Rounding::TowardZero };
+    terms.basis = if dice.one_in(2) { Basis::Source } else { Basis::Credited };
+    terms.fee = entered(&dice.below(3).to_string());
+    terms.step = entered(&(1 + dice.below(3)).to_string());
+    terms.price_money = entered(&format!("{}.{:02}", dice.below(3), 1 + dice.below(99)));
+    terms.price_points = entered(&(1 + dice.below(100)).to_string());
+    terms.exposure_limit = entered(&(1 + dice.below(3000)).to_string());
+    terms.hold_seconds = 1 + u32::try_from(dice.below(3600)).unwrap();
 }
 
 fn enrol_link_or_merge(dice: &mut Dice, hub: &World, cast: &Cast) -> Arc<Envelope> {

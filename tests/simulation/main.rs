@@ -28,7 +28,7 @@ use dice::Dice;
 /// The seeds of every run.
 const SEEDS: [u64; 4] = [1, 2, 3, 5];
 /// Batches per seed.
-const BATCHES: usize = 100;
+const BATCHES: usize = 60;
 /// The most commands of a batch.
 const BATCH_COMMANDS_MAX: u64 = 24;
 
@@ -66,7 +66,7 @@ async fn play(seed: u64) {
         acts::pass_time(&mut dice, &hub.clock);
         let mut batch = Vec::new();
         for _ in 0..=dice.below(BATCH_COMMANDS_MAX) {
-            batch.push(acts::act(&mut dice, &hub, &cast));
+            batch.extend(acts::act(&mut dice, &hub, &cast));
         }
         batch.extend(acts::what_is_due(&mut dice, &hub).await);
         let answers = both(&hub, &sqlite, &batch).await;

@@ -184,8 +184,10 @@ where
                 let answer = self.inner.call(request);
                 Box::pin(async move {
                     let response = answer.await?;
-                    log(&path, &party, Status::from_header_map(response.headers()).as_ref(), started);
-                    Ok(response)
+                    let said = Status::from_header_map(response.headers());
+                    let unreadable = said.as_ref().and_then(status::of_unreadable);
+                    log(&path, &party, unreadable.as_ref().or(said.as_ref()), started);
+                    Ok(unreadable.map_or(response, Status::into_http))
                 })
             }
             Err(rejection) => {

@@ -78,7 +78,7 @@ impl<S: Store> Hub<S> {
         let command = parse(message).map_err(|rejection| status::of_rejection(&rejection))?;
         let context = Context { caller: (*caller).clone(), seed: draw_seed() };
         let envelope = Envelope::new(context, request_id, validate_only, Box::new(command));
-        let envelope = envelope.map_err(|_| Status::internal("the request has no canonical form"))?;
+        let envelope = envelope.map_err(|_| status::of_fault("the request has no canonical form"))?;
         self.engine.submit(envelope).await.map_err(|failure| status::of_failure(&failure))
     }
 

@@ -70,6 +70,23 @@ pub fn of_read_error(error: &StoreError) -> Status {
     of_rejection(&of_store_error(error))
 }
 
+/// The status of a fault of the hub's own.
+#[must_use]
+pub fn of_fault(what: &str) -> Status {
+    of_rejection(&refusal(Reason::Internal, what))
+}
+
+/// What the gRPC library says where it could not read a request, in this interface's words; `None` for every other status.
+///
+/// It calls no message at all, a broken frame, or bytes that are none of its own messages' an internal fault, and one that is
+/// too large out of range. Every such status of the hub's own carries details.
+#[must_use]
+pub fn of_unreadable(status: &Status) -> Option<Status> {
+    let unreadable = matches!(status.code(), Code::Internal | Code::OutOfRange) && status.details().is_empty();
+    let what = "the call does not carry exactly one message that this method takes: it has none, a broken one, or one that is too large";
+    unreadable.then(|| of_rejection(&refusal(Reason::MalformedMessage, what)))
+}
+
 fn of_store_error(error: &StoreError) -> Rejection {
     match error {
         StoreError::Unavailable(_) => {
@@ -138,6 +155,15 @@ mod tests {
         let short = of_rejection(&refusal(Reason::InsufficientPoints, "fewer points"));
         assert_eq!(short.code(), Code::FailedPrecondition);
         assert!(short.get_error_details().precondition_failure().is_some());
+    }
+
+    #[test]
+    fn only_what_the_library_says_of_a_request_is_put_into_our_words() {
+        let ours = of_unreadable(&Status::internal("Missing request message.")).unwrap();
+        assert_eq!(ours.code(), Code::InvalidArgument);
+        assert!(of_unreadable(&Status::out_of_range("too large")).is_some());
+        assert!(of_unreadable(&of_fault("a fault")).is_none());
+        assert!(of_unreadable(&Status::not_found("no such service")).is_none());
     }
 
     #[test]

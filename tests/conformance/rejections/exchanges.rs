@@ -191,8 +191,8 @@ pub(super) async fn limits<S: Store>(hub: &Hub<S>) -> Seen {
         changes
     };
     force(hub, live(HOLDS_PER_INITIATOR_MAX)).await;
-    let line = ("100,000 holds", ask(hub, claims(hub, &scene, 1).await), Reason::HoldLimit);
-    seen.extend(refuse(hub, [line]).await);
+    let crowded = ("100,000 holds", ask(hub, claims(hub, &scene, 1).await), Reason::HoldLimit);
+    seen.extend(refuse(hub, [crowded]).await);
     force(hub, live(0)).await;
     let lines = [
         ("257 lots", ask(hub, claims(hub, &scene, 257).await), Reason::TooManyLots),
@@ -201,8 +201,8 @@ pub(super) async fn limits<S: Store>(hub: &Hub<S>) -> Seen {
     seen.extend(refuse(hub, lines).await);
     hub.accrue(&scene.airline, scene.flyer, "1000").await;
     hub.prepare(&scene.airline, scene.wish("200")).await;
-    let line = ("3.01 yuan", ask(hub, claims(hub, &scene, 101).await), Reason::ExposureLimit);
-    seen.extend(refuse(hub, [line]).await);
+    let beyond = ("3.01 yuan", ask(hub, claims(hub, &scene, 101).await), Reason::ExposureLimit);
+    seen.extend(refuse(hub, [beyond]).await);
     hub.prepare(&scene.airline, scene.wish("100")).await;
     seen
 }

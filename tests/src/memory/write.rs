@@ -53,6 +53,13 @@ fn check_names(state: &State, changes: &Changes) -> Result<(), StoreError> {
                 && known.membership_id != membership.membership_id
         });
         hold(!twin, || format!("{} has the reference of another membership", membership.membership_id))?;
+        let now = |id, known| changes.memberships.get(id).unwrap_or(known);
+        let rival = state.memberships.iter().map(|(id, known)| now(id, known)).any(|known| {
+            known.program_id == membership.program_id
+                && known.member_id == membership.member_id
+                && known.membership_id != membership.membership_id
+        });
+        hold(!rival, || format!("{} is a second one of its member", membership.membership_id))?;
     }
     for code in changes.link_codes.values() {
         let twin = state

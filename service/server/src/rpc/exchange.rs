@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::{Services, found, not_found, page_of, parsed, read};
 use crate::authz::caller_of;
+use crate::status;
 use crate::wire::page::page;
 use crate::wire::{exchange as wire, id};
 
@@ -26,7 +27,7 @@ impl<S: Store> ExchangeService for Services<S> {
         let quoted = decide(&view, asked)?;
         let claims = quote::claims(&caller, &quoted, ExchangeId::new(Uuid::now_v7()), view.epoch);
         let sealed = claims.map(|claims| self.hub.keys.seal_quote(&claims.to_bytes()));
-        let Some(Ok(token)) = sealed else { return Err(Status::internal("the quote could not be sealed")) };
+        let Some(Ok(token)) = sealed else { return Err(status::of_fault("the quote could not be sealed")) };
         Ok(Response::new(v1::QuoteExchangeResponse { quote: Some(wire::quoted(&quoted, token)) }))
     }
 

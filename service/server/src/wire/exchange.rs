@@ -2,7 +2,7 @@
 
 use pointbridge_core::canonical::{self, Domain, hex};
 use pointbridge_core::command::{AbortExchange, CommitExchange, PrepareExchange};
-use pointbridge_core::exchange::{Exchange, Leg, References, ReservationState, Side};
+use pointbridge_core::exchange::{Exchange, Leg, References, ReservationState, Residue, Side};
 use pointbridge_core::ids::{MembershipId, RecordId, WindowId};
 use pointbridge_core::partner::Custody;
 use pointbridge_core::quote::{Claims, QuoteRequest, Quoted};
@@ -147,16 +147,25 @@ fn leg(leg: &Leg) -> v1::Leg {
         gross_points: leg.gross_points.to_string(),
         fee_points: leg.fee_points.to_string(),
         credited_points: leg.credited_points.to_string(),
-        residue: Some(v1::Residue {
-            numerator: leg.residue.numerator,
-            denominator: leg.residue.denominator,
-            owner: owner_on_wire(leg.residue.owner).into(),
-        }),
+        residue: Some(residue(&leg.residue)),
         obligation: Some(v1::Obligation {
             debtor_partner_code: obligation.debtor.to_string(),
             creditor_partner_code: obligation.creditor.to_string(),
             money: Some(money),
         }),
+    }
+}
+
+/// A residue in lowest terms; records keep it over the rate's own denominator.
+fn residue(residue: &Residue) -> v1::Residue {
+    let (mut divisor, mut rest) = (residue.denominator, residue.numerator.saturating_abs());
+    while let Some(next) = divisor.checked_rem(rest) {
+        (divisor, rest) = (rest, next);
+    }
+    v1::Residue {
+        numerator: residue.numerator.checked_div(divisor).unwrap_or_default(),
+        denominator: residue.denominator.checked_div(divisor).unwrap_or(1),
+        owner: owner_on_wire(residue.owner).into(),
     }
 }
 

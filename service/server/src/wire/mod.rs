@@ -70,7 +70,7 @@ pub(crate) fn time(moment: Timestamp) -> Option<prost_types::Timestamp> {
 /// A record that is not what its method makes: a fault of the hub.
 pub(crate) fn unexpected(record: &Record) -> Status {
     tracing::error!(record_id = %record.record_id, kind = record.kind.as_str(), "a request was answered by another's record");
-    Status::internal("the hub found an unexpected record")
+    crate::status::of_fault("the hub found an unexpected record")
 }
 
 macro_rules! mutations {

@@ -10,17 +10,17 @@ use crate::rows::Cells;
 pub(super) const TABLES: &[Table] = &[
     ("select * from record order by record_number", record),
     (
-        "select posting.*, record.record_id from posting join record using (record_number)
+        "select posting.*, record.record_id from posting left join record using (record_number)
          order by record.record_id, posting.posting_number",
         posting,
     ),
     (
-        "select lot_movement.*, record.record_id from lot_movement join record using (record_number)
+        "select lot_movement.*, record.record_id from lot_movement left join record using (record_number)
          order by record.record_id, lot_movement.movement_number",
         lot_movement,
     ),
     (
-        "select obligation.*, record.record_id from obligation join record using (record_number)
+        "select obligation.*, record.record_id from obligation left join record using (record_number)
          order by record.record_id, obligation.obligation_number",
         obligation,
     ),
@@ -38,9 +38,17 @@ fn record(row: &SqliteRow) -> Result<AuditRow, StoreError> {
     })
 }
 
+/// The record that a line is of. One that is gone is named by the number that its lines still have.
+fn record_of(row: &SqliteRow) -> Result<String, StoreError> {
+    match row.id_or_null("record_id", RecordId::new)? {
+        Some(id) => Ok(id.to_string()),
+        None => Ok(format!("{}_#{}", RecordId::PREFIX, row.int("record_number")?)),
+    }
+}
+
 fn posting(row: &SqliteRow) -> Result<AuditRow, StoreError> {
     Ok(AuditRow::Posting {
-        record_id: row.id("record_id", RecordId::new)?.to_string(),
+        record_id: record_of(row)?,
         number: row.int("posting_number")?,
         program_id: row.id("program_id", ProgramId::new)?.to_string(),
         account: row.text("account")?,
@@ -53,7 +61,7 @@ fn posting(row: &SqliteRow) -> Result<AuditRow, StoreError> {
 
 fn lot_movement(row: &SqliteRow) -> Result<AuditRow, StoreError> {
     Ok(AuditRow::LotMovement {
-        record_id: row.id("record_id", RecordId::new)?.to_string(),
+        record_id: record_of(row)?,
         number: row.int("movement_number")?,
         membership_id: row.id("membership_id", MembershipId::new)?.to_string(),
         expires_at: row.int("expires_at")?,
@@ -66,7 +74,7 @@ fn lot_movement(row: &SqliteRow) -> Result<AuditRow, StoreError> {
 
 fn obligation(row: &SqliteRow) -> Result<AuditRow, StoreError> {
     Ok(AuditRow::Obligation {
-        record_id: row.id("record_id", RecordId::new)?.to_string(),
+        record_id: record_of(row)?,
         number: row.int("obligation_number")?,
         debtor_code: row.text("debtor_code")?,
         creditor_code: row.text("creditor_code")?,

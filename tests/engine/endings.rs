@@ -1,0 +1,107 @@
+//! Callers that go away, stores that fail, engines that end, and what time brings.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pointbridge_core::exchange::ReservationState;
+use pointbridge_engine::{Failure, Options};
+use pointbridge_store::{Scope, StoreError, Views};
+use pointbridge_tests::clock::Clock;
+use pointbridge_tests::hub::Hub;
+use pointbridge_tests::memory::MemoryStore;
+use pointbridge_tests::scene::company;
+use pointbridge_tests::script::operator;
+
+use crate::batches::{Bench, names, options};
+use crate::gated::until;
+
+#[tokio::test]
+async fn a_caller_that_goes_away_does_not_take_its_write_along() {
+    let bench = Bench::new(options());
+    let written = bench.submit(bench.envelope("written")).await;
+    bench.store.arrived(1).await;
+    let waiting = bench.submit(bench.envelope("waiting")).await;
+    for call in [written, waiting] {
+        call.abort();
+        assert!(call.await.unwrap_err().is_cancelled());
+    }
+    bench.store.open();
+    for name in ["written", "waiting"] {
+        until("the write ends without its caller", async || bench.has_partner(name).await).await;
+    }
+    assert_eq!(bench.store.batches(), [1, 1]);
+}
+
+#[tokio::test]
+async fn draining_takes_nothing_new_and_finishes_what_waits() {
+    let bench = Bench::new(options());
+    let first = bench.submit(bench.envelope("first")).await;
+    bench.store.arrived(1).await;
+    let calls = bench.submit_all(&names(5)).await;
+    let (engine, store, late) = (bench.engine.clone(), Arc::clone(&bench.store), bench.envelope("late"));
+    let drained = tokio::spawn(bench.running.drain());
+    tokio::task::yield_now().await;
+    assert_eq!(engine.submit(late).await.unwrap_err(), Failure::Draining);
+    assert!(!drained.is_finished(), "it ended before what waits was written");
+    store.open();
+    first.await.unwrap().unwrap();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    drained.await.unwrap();
+    assert_eq!(store.batches(), [1, 5]);
+}
+
+#[tokio::test]
+async fn a_store_that_fails_once_fails_one_batch_and_a_retry_has_one_effect() {
+    let bench = Bench::new(options());
+    bench.store.open();
+    let unknown = StoreError::OutcomeUnknown("the disk went away".to_owned());
+    bench.store.fail_next(unknown.clone());
+    let request_id = uuid::Uuid::from_u128(7);
+    let script = pointbridge_tests::script::Script::default();
+    let ask = || Arc::into_inner(script.ask_as(&operator(), request_id, company("airline"))).unwrap();
+    assert_eq!(bench.engine.submit(ask()).await.unwrap_err(), Failure::Store(unknown));
+    let first = bench.engine.submit(ask()).await.unwrap();
+    let again = bench.engine.submit(ask()).await.unwrap();
+    assert_eq!(first, again);
+    assert_eq!(bench.store.batches(), [1, 1, 1]);
+}
+
+#[tokio::test]
+async fn a_broken_invariant_ends_the_engine() {
+    let bench = Bench::new(options());
+    let broken = StoreError::Broken("a balance below zero".to_owned());
+    bench.store.fail_next(broken.clone());
+    let first = bench.submit(bench.envelope("first")).await;
+    bench.store.arrived(1).await;
+    let waiting = bench.submit(bench.envelope("waiting")).await;
+    bench.store.open();
+    assert_eq!(first.await.unwrap().unwrap_err(), Failure::Store(broken));
+    assert_eq!(bench.running.broken().await, "a balance below zero");
+    let lost = waiting.await.unwrap().unwrap_err();
+    assert!(matches!(lost, Failure::Store(StoreError::OutcomeUnknown(_))), "{lost:?}");
+    assert_eq!(bench.engine.submit(bench.envelope("late")).await.unwrap_err(), Failure::Draining);
+    assert_eq!(bench.store.batches(), [1], "nothing was written after it");
+}
+
+#[tokio::test]
+async fn the_sweeper_ends_holds_whose_time_is_over_and_nothing_else() {
+    let clock = Clock::default();
+    let hub = Hub::new(MemoryStore::new(clock.reader()), clock.clone());
+    let scene = hub.scene().await;
+    hub.accrue(&scene.airline, scene.flyer, "100").await;
+    let over = hub.prepare(&scene.airline, scene.wish("60")).await;
+    clock.move_by(200);
+    let live = hub.prepare(&scene.airline, scene.wish("40")).await;
+    clock.move_by(101);
+    let sweeping = Options { sweep_interval: Duration::from_millis(5), ..options() };
+    let bench = Bench::on(hub.store, hub.script, sweeping);
+    bench.store.open();
+    let state = async |id| bench.store.exchange(&Scope::All, id).await.unwrap().unwrap().0.state;
+    until("the hold is swept", async || state(over).await == ReservationState::Expired).await;
+    assert_eq!(state(live).await, ReservationState::Prepared);
+    let (account, _) = bench.store.balance(&Scope::All, scene.flyer).await.unwrap().unwrap();
+    assert_eq!((account.posted, account.held), (100, 40));
+    bench.running.drain().await;
+}
