@@ -29,7 +29,7 @@ const FOREIGN_FOLDER: &str = "foreign";
 /// The authorities of client certificates, as one file.
 const CLIENT_CA: &str = "clients.pem";
 /// How long something that must happen may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// How often it is looked at.
 const GLANCE: Duration = Duration::from_millis(20);
 

@@ -17,70 +17,104 @@ struct Made {
     answer: Vec<u8>,
 }
 
+/// Makes calls and keeps what was sent and answered.
+struct Diary<'a> {
+    scene: &'a Scene,
+    made: Vec<Made>,
+}
+
+impl Diary<'_> {
+    async fn make<A: Message + Default>(
+        &mut self,
+        partner: &'static str,
+        method: &'static str,
+        request: impl Message,
+    ) -> A {
+        let client = match partner {
+            "operator" => &self.scene.operator,
+            "airline" => &self.scene.airline,
+            "market" => &self.scene.market,
+            _ => &self.scene.babycare,
+        };
+        let request = request.encode_to_vec();
+        let answer = send(client, &full(method), request.clone()).await.unwrap();
+        let decoded = A::decode(&*answer).unwrap();
+        self.made.push(Made { method, partner, request, answer });
+        decoded
+    }
+
+    /// A new program, and terms for it; answers with its id.
+    async fn agree(&mut self) -> String {
+        let request = asks::create_partner("cinema");
+        let _: v1::CreatePartnerResponse =
+            self.make("operator", "PartnerService/CreatePartner", request).await;
+        let request = asks::update_partner("market", "Market");
+        let _: v1::UpdatePartnerResponse = self.make("market", "PartnerService/UpdatePartner", request).await;
+        let request = asks::create_program("babycare", "moons", 0);
+        let moons: v1::CreateProgramResponse =
+            self.make("babycare", "PartnerService/CreateProgram", request).await;
+        let moons = moons.program.unwrap().program_id;
+        let request = asks::update_program(&moons);
+        let _: v1::UpdateProgramResponse =
+            self.make("babycare", "PartnerService/UpdateProgram", request).await;
+        let request = asks::propose("babycare", vec![asks::direction(&self.scene.points, &moons)]);
+        let proposed: v1::ProposeAgreementResponse =
+            self.make("market", "AgreementService/ProposeAgreement", request).await;
+        let request = asks::accept(&proposed.agreement.unwrap());
+        let _: v1::AcceptAgreementResponse =
+            self.make("babycare", "AgreementService/AcceptAgreement", request).await;
+        moons
+    }
+
+    /// A member of the program, linked with Ms Li at the market; consents, one of them withdrawn.
+    async fn enrol(&mut self, program: &str) {
+        let li_points = self.scene.li_points.clone();
+        let request = asks::register(program, "panda/li");
+        let li: v1::RegisterMembershipResponse =
+            self.make("babycare", "MemberService/RegisterMembership", request).await;
+        let li = li.membership.unwrap().membership_id;
+        let request = asks::issue_link_code(&li_points, "babycare");
+        let code: v1::IssueLinkCodeResponse =
+            self.make("market", "MemberService/IssueLinkCode", request).await;
+        let request = asks::merge(&code.link_code, &li);
+        let _: v1::MergeMembersResponse = self.make("babycare", "MemberService/MergeMembers", request).await;
+        let request = asks::consent(&li_points, "babycare");
+        let given: v1::GrantConsentResponse =
+            self.make("market", "MemberService/GrantConsent", request).await;
+        let request = asks::withdraw(&given.consent.unwrap().consent_id);
+        let _: v1::WithdrawConsentResponse =
+            self.make("market", "MemberService/WithdrawConsent", request).await;
+    }
+
+    /// Points for Ms Li, one exchange that is committed and one that is aborted.
+    async fn exchange(&mut self) {
+        let scene = self.scene;
+        let request = asks::accrue(&scene.li_points, "900");
+        let _: v1::AccruePointsResponse = self.make("market", "LedgerService/AccruePoints", request).await;
+        let request = asks::adjust(&scene.li_points, "-1");
+        let _: v1::AdjustPointsResponse = self.make("market", "LedgerService/AdjustPoints", request).await;
+        let request = asks::prepare(&scene.quote("100").await.quote_token, "SM-1");
+        let first: v1::PrepareExchangeResponse =
+            self.make("market", "ExchangeService/PrepareExchange", request).await;
+        let request = asks::prepare(&scene.quote("200").await.quote_token, "SM-2");
+        let second: v1::PrepareExchangeResponse =
+            self.make("market", "ExchangeService/PrepareExchange", request).await;
+        let request = asks::commit(&first.exchange.unwrap().exchange_id);
+        let _: v1::CommitExchangeResponse =
+            self.make("market", "ExchangeService/CommitExchange", request).await;
+        let request = asks::abort(&second.exchange.unwrap().exchange_id);
+        let _: v1::AbortExchangeResponse =
+            self.make("airline", "ExchangeService/AbortExchange", request).await;
+    }
+}
+
 /// Makes one call of each writing kind, in an order in which each succeeds.
 async fn make_one_of_each(scene: &Scene) -> Vec<Made> {
-    let mut made = Vec::new();
-    macro_rules! make {
-        ($partner:ident, $method:literal, $request:expr, $answer:ty) => {{
-            let request = $request.encode_to_vec();
-            let answer = send(&scene.$partner, &full($method), request.clone()).await.unwrap();
-            let decoded = <$answer>::decode(&*answer).unwrap();
-            made.push(Made { method: $method, partner: stringify!($partner), request, answer });
-            decoded
-        }};
-    }
-    make!(
-        operator,
-        "PartnerService/CreatePartner",
-        asks::create_partner("cinema"),
-        v1::CreatePartnerResponse
-    );
-    make!(
-        market,
-        "PartnerService/UpdatePartner",
-        asks::update_partner("market", "Market"),
-        v1::UpdatePartnerResponse
-    );
-    let request = asks::create_program("babycare", "moons", 0);
-    let moons = make!(babycare, "PartnerService/CreateProgram", request, v1::CreateProgramResponse);
-    let moons = moons.program.unwrap().program_id;
-    make!(babycare, "PartnerService/UpdateProgram", asks::update_program(&moons), v1::UpdateProgramResponse);
-    let request = asks::propose("babycare", vec![asks::direction(&scene.points, &moons)]);
-    let proposed = make!(market, "AgreementService/ProposeAgreement", request, v1::ProposeAgreementResponse);
-    let request = asks::accept(&proposed.agreement.unwrap());
-    make!(babycare, "AgreementService/AcceptAgreement", request, v1::AcceptAgreementResponse);
-    let request = asks::register(&moons, "panda/li");
-    let li = make!(babycare, "MemberService/RegisterMembership", request, v1::RegisterMembershipResponse);
-    let li = li.membership.unwrap().membership_id;
-    let request = asks::issue_link_code(&scene.li_points, "babycare");
-    let code = make!(market, "MemberService/IssueLinkCode", request, v1::IssueLinkCodeResponse).link_code;
-    make!(babycare, "MemberService/MergeMembers", asks::merge(&code, &li), v1::MergeMembersResponse);
-    make!(babycare, "MemberService/GrantConsent", asks::consent(&li, "market"), v1::GrantConsentResponse);
-    let request = asks::consent(&scene.li_points, "babycare");
-    let consent = make!(market, "MemberService/GrantConsent", request, v1::GrantConsentResponse);
-    let consent = consent.consent.unwrap().consent_id;
-    make!(
-        market,
-        "LedgerService/AccruePoints",
-        asks::accrue(&scene.li_points, "900"),
-        v1::AccruePointsResponse
-    );
-    make!(
-        market,
-        "LedgerService/AdjustPoints",
-        asks::adjust(&scene.li_points, "-1"),
-        v1::AdjustPointsResponse
-    );
-    let first = asks::prepare(&scene.quote("100").await.quote_token, "SM-1");
-    let first = make!(market, "ExchangeService/PrepareExchange", first, v1::PrepareExchangeResponse);
-    let second = asks::prepare(&scene.quote("200").await.quote_token, "SM-2");
-    let second = make!(market, "ExchangeService/PrepareExchange", second, v1::PrepareExchangeResponse);
-    let request = asks::commit(&first.exchange.unwrap().exchange_id);
-    make!(market, "ExchangeService/CommitExchange", request, v1::CommitExchangeResponse);
-    let request = asks::abort(&second.exchange.unwrap().exchange_id);
-    make!(airline, "ExchangeService/AbortExchange", request, v1::AbortExchangeResponse);
-    make!(market, "MemberService/WithdrawConsent", asks::withdraw(&consent), v1::WithdrawConsentResponse);
-    made
+    let mut diary = Diary { scene, made: Vec::new() };
+    let program = diary.agree().await;
+    diary.enrol(&program).await;
+    diary.exchange().await;
+    diary.made
 }
 
 async fn repeat_all(hub: &Hub, made: &[Made], when: &str) {

@@ -59,7 +59,8 @@ async fn partners_and_programs_are_listed_in_order_and_by_partner() {
     };
     let (mut ids, program_tokens) = pages!(programs, programs, |one: &v1::Program| one.program_id.clone());
     let mut expected = [&scene.miles, &scene.points, &scene.stars, &gold].map(Clone::clone).to_vec();
-    (ids.sort(), expected.sort());
+    ids.sort();
+    expected.sort();
     assert_eq!(ids, expected);
     let of_market = async |page_size, page_token| {
         let partner_code = Some("market".to_owned());

@@ -8,7 +8,7 @@ use pointbridge_client::{Client, Config};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
 
-use crate::harness::TRUST_DOMAIN;
+use crate::harness::{PATIENCE, TRUST_DOMAIN};
 
 /// What the program prints before its address.
 const LISTENING: &str = "listening on ";
@@ -120,7 +120,7 @@ impl Serving {
         // The shell's own kill, so that nothing need be installed.
         let sent = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &process]).status().unwrap();
         assert!(sent.success(), "the signal could not be sent");
-        let ended = tokio::time::timeout(std::time::Duration::from_secs(60), self.child.wait()).await;
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         ended.expect("the hub ends within a minute").unwrap()
     }
 }

@@ -126,8 +126,8 @@ pub(crate) async fn member(client: &Client, program: &str, reference: &str) -> S
 }
 
 /// Has one partner issue a link code, and the other one bring it.
-pub(crate) async fn link(giver: &Client, given: &str, (code, bringer): (&str, &Client), brought: &str) {
-    let answer = giver.members().issue_link_code(asks::issue_link_code(given, code)).await.unwrap();
+pub(crate) async fn link(issuer: &Client, at: &str, (code, bringer): (&str, &Client), brought: &str) {
+    let answer = issuer.members().issue_link_code(asks::issue_link_code(at, code)).await.unwrap();
     let link_code = answer.into_inner().link_code;
     bringer.members().merge_members(asks::merge(&link_code, brought)).await.unwrap();
 }

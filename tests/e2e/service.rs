@@ -2,7 +2,7 @@
 
 use pointbridge_client::{Client, v1};
 use prost::Message;
-use prost_types::FileDescriptorProto;
+use prost_types::{DescriptorProto, FileDescriptorProto};
 use tokio::sync::oneshot;
 use tonic::Code;
 use tonic::codegen::tokio_stream::{self, StreamExt};
@@ -79,7 +79,7 @@ fn assert_services(mut names: Vec<String>) {
 fn assert_has(files: &[Vec<u8>], message: &str) {
     let files: Vec<FileDescriptorProto> =
         files.iter().map(|bytes| FileDescriptorProto::decode(&**bytes).unwrap()).collect();
-    let mut names = files.iter().flat_map(|file| &file.message_type).map(|found| found.name());
+    let mut names = files.iter().flat_map(|file| &file.message_type).map(DescriptorProto::name);
     assert!(names.any(|name| name == message), "{message} is in none of {} files", files.len());
 }
 

@@ -34,10 +34,7 @@ pub(crate) type Got = Result<Arc<Record>, Failure>;
 
 /// The engine's options for tests: nothing is swept by itself.
 pub(crate) fn options() -> Options {
-    Options {
-        sweep_interval: Duration::from_secs(3600),
-        ..Options::new(Arc::new(pointbridge::hub::draw_seed))
-    }
+    Options { sweep_interval: Duration::from_hours(1), ..Options::new(Arc::new(pointbridge::hub::draw_seed)) }
 }
 
 impl Bench {

@@ -3,18 +3,12 @@
 //! A method without a row cannot be called, and a test of the house fails the build for it. Whose object it is, is decided
 //! later, in the rules and in the views' scopes.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Instant;
 
 use pointbridge_core::caller::{Caller, Party};
 use pointbridge_core::rejection::{Reason, Rejection};
 use pointbridge_core::text::PartnerCode;
 use tonic::Status;
-use tonic::body::Body;
-use tower::{Layer, Service};
 
 use crate::peer::{PeerInfo, Principal, PrincipalKind, Role};
 use crate::status;
@@ -142,82 +136,7 @@ fn caller(principal: &Principal) -> Result<Caller, Rejection> {
     Ok(Caller { party, principal: principal.to_string() })
 }
 
-/// Asks [`authorize`] for every call, and logs what became of it.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Authorize;
-
-impl<S> Layer<S> for Authorize {
-    type Service = Authorized<S>;
-
-    fn layer(&self, inner: S) -> Authorized<S> {
-        Authorized { inner }
-    }
-}
-
-/// A service behind [`Authorize`]. Requests that reach it carry their [`Caller`] as an extension.
-#[derive(Debug, Clone)]
-pub struct Authorized<S> {
-    inner: S,
-}
-
-impl<S, B> Service<http::Request<B>> for Authorized<S>
-where
-    S: Service<http::Request<B>, Response = http::Response<Body>>,
-    S::Future: Send + 'static,
-    S::Error: Send + 'static,
-{
-    type Response = http::Response<Body>;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: http::Request<B>) -> Self::Future {
-        let started = Instant::now();
-        let path = request.uri().path().to_owned();
-        match authorize(request.extensions().get::<PeerInfo>(), &path) {
-            Ok(caller) => {
-                let party = party_name(&caller);
-                request.extensions_mut().insert(Arc::new(caller));
-                let answer = self.inner.call(request);
-                Box::pin(async move {
-                    let response = answer.await?;
-                    let said = Status::from_header_map(response.headers());
-                    let unreadable = said.as_ref().and_then(status::of_unreadable);
-                    log(&path, &party, unreadable.as_ref().or(said.as_ref()), started);
-                    Ok(unreadable.map_or(response, Status::into_http))
-                })
-            }
-            Err(rejection) => {
-                let refused = status::of_rejection(&rejection);
-                log(&path, "-", Some(&refused), started);
-                Box::pin(async move { Ok(refused.into_http()) })
-            }
-        }
-    }
-}
-
-/// The party as logs name it: a partner's code, never a person.
-fn party_name(caller: &Caller) -> String {
-    caller.request_scope()
-}
-
-/// One line per call. Refusals that a caller must see to are information, successes are detail, our own faults are errors.
-fn log(path: &str, party: &str, status: Option<&Status>, started: Instant) {
-    let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    let method = if TABLE.iter().any(|row| row.method == path) { path } else { "unknown" };
-    match status.map(Status::code) {
-        None | Some(tonic::Code::Ok) => tracing::debug!(method, party, elapsed_us, "served"),
-        Some(code @ (tonic::Code::Internal | tonic::Code::Unknown | tonic::Code::DataLoss)) => {
-            tracing::error!(method, party, elapsed_us, ?code, "failed");
-        }
-        Some(code) => tracing::info!(method, party, elapsed_us, ?code, "refused"),
-    }
-}
-
-/// The caller of a request that came through [`Authorize`].
+/// The caller of a request that came through the gate.
 ///
 /// # Errors
 /// CERTIFICATE_UNKNOWN where it did not.

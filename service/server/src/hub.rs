@@ -17,6 +17,7 @@ use tonic::{Request, Status};
 use uuid::Uuid;
 
 use crate::authz::caller_of;
+use crate::gate::Registry;
 use crate::keys::KeyRing;
 use crate::status;
 
@@ -81,33 +82,17 @@ impl<S: Store> Hub<S> {
         let envelope = envelope.map_err(|_| status::of_fault("the request has no canonical form"))?;
         self.engine.submit(envelope).await.map_err(|failure| status::of_failure(&failure))
     }
+}
 
-    /// The scope of a reading caller: a partner must be registered.
-    ///
-    /// # Errors
-    /// CERTIFICATE_UNKNOWN.
-    pub async fn scope<T>(&self, request: &Request<T>) -> Result<Scope, Status> {
-        let caller = caller_of(request)?;
-        if let Some(code) = caller.partner() {
-            self.require_registered(&caller, code).await?;
-        }
-        Ok(Scope::of(&caller))
-    }
-
-    async fn require_registered(&self, caller: &Caller, code: &PartnerCode) -> Result<(), Status> {
-        let known = self
-            .registered
-            .lock()
-            .is_ok_and(|seen| seen.get(code).is_some_and(|at| at.elapsed() < REGISTERED_TTL));
-        if known {
+impl<S: Store> Registry for Hub<S> {
+    async fn require(&self, caller: &Caller) -> Result<(), Status> {
+        let Some(code) = caller.partner() else { return Ok(()) };
+        let is_fresh = |at: &Instant| at.elapsed() < REGISTERED_TTL;
+        if self.registered.lock().is_ok_and(|seen| seen.get(code).is_some_and(is_fresh)) {
             return Ok(());
         }
-        let found = self
-            .store
-            .partner(&Scope::of(caller), code)
-            .await
-            .map_err(|error| status::of_read_error(&error))?;
-        if found.is_none() {
+        let found = self.store.partner(&Scope::of(caller), code).await;
+        if found.map_err(|error| status::of_read_error(&error))?.is_none() {
             let what =
                 "your certificate names a partner that is not registered here: ask the operator to create it";
             return Err(status::of_rejection(&Rejection::new(Reason::CertificateUnknown, what)));
@@ -117,6 +102,14 @@ impl<S: Store> Hub<S> {
         }
         Ok(())
     }
+}
+
+/// The scope of a reading caller.
+///
+/// # Errors
+/// CERTIFICATE_UNKNOWN where the call did not come through the gate.
+pub fn scope<T>(request: &Request<T>) -> Result<Scope, Status> {
+    caller_of(request).map(|caller| Scope::of(&caller))
 }
 
 fn refuse_request_id() -> Status {

@@ -1,13 +1,14 @@
 //! Pointbridge: the points-interchange hub, its server and command line.
 //!
 //! The only crate that knows both gRPC and the rules. A call goes `acceptor` (TLS) → `peer` (certificate → principal) →
-//! `authz` (method × role) → `rpc` (handler) → `wire` (protobuf → command) → the engine, and back.
+//! `gate` and `authz` (method × role) → `rpc` (handler) → `wire` (protobuf → command) → the engine, and back.
 
 pub mod acceptor;
 pub mod authz;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod gate;
 pub mod hub;
 pub mod keys;
 pub mod peer;

@@ -21,8 +21,8 @@ use tonic::service::Routes;
 use tonic::transport::Server;
 
 use crate::acceptor::{self, Limits};
-use crate::authz::Authorize;
 use crate::config::{Config, DATABASE_FILE};
+use crate::gate::Gate;
 use crate::hub::{Hub, draw_seed};
 use crate::keys::KeyRing;
 use crate::rpc::Services;
@@ -121,7 +121,8 @@ impl Ready {
         let (engine, running) =
             pointbridge_engine::start(Arc::clone(&store), EngineOptions::new(Arc::new(draw_seed)));
         let (reporter, health) = tonic_health::server::health_reporter();
-        let services = Services::new(Arc::new(Hub::new(Arc::clone(&store), engine, keys)));
+        let hub = Arc::new(Hub::new(Arc::clone(&store), engine, keys));
+        let services = Services::new(Arc::clone(&hub));
         let routes = with_reflection(routes(&services).add_service(health), config.reflection)?;
 
         drop(services);
@@ -129,7 +130,7 @@ impl Ready {
         let (go_down, going_down) = watch::channel(false);
         let incoming = acceptor::incoming(listener, options, going_down.clone());
         let mut asked = going_down;
-        let server = builder().layer(Authorize).add_routes(routes).serve_with_incoming_shutdown(
+        let server = builder().layer(Gate::new(hub)).add_routes(routes).serve_with_incoming_shutdown(
             incoming,
             async move {
                 let _ = asked.wait_for(|down| *down).await;

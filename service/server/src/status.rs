@@ -82,8 +82,10 @@ pub fn of_fault(what: &str) -> Status {
 /// too large out of range. Every such status of the hub's own carries details.
 #[must_use]
 pub fn of_unreadable(status: &Status) -> Option<Status> {
-    let unreadable = matches!(status.code(), Code::Internal | Code::OutOfRange) && status.details().is_empty();
-    let what = "the call does not carry exactly one message that this method takes: it has none, a broken one, or one that is too large";
+    let unreadable =
+        matches!(status.code(), Code::Internal | Code::OutOfRange) && status.details().is_empty();
+    let what = "the call does not carry one message that this method takes: there is none, it is \
+                broken, or it is too large";
     unreadable.then(|| of_rejection(&refusal(Reason::MalformedMessage, what)))
 }
 

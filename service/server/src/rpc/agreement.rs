@@ -8,6 +8,7 @@ use pointbridge_store::Store;
 use tonic::{Request, Response, Status};
 
 use super::{Services, found, page_of, parsed, read};
+use crate::hub::scope;
 use crate::wire::page::page;
 use crate::wire::{agreement as wire, id, text};
 
@@ -33,7 +34,7 @@ impl<S: Store> AgreementService for Services<S> {
         &self,
         request: Request<v1::GetAgreementRequest>,
     ) -> Result<Response<v1::GetAgreementResponse>, Status> {
-        let scope = self.hub.scope(&request).await?;
+        let scope = scope(&request)?;
         let id = parsed(id(&request.into_inner().agreement_id, "agreement_id"))?;
         let view =
             found(self.hub.store.agreement(&scope, id).await, Reason::AgreementNotFound, "agreement_id")?;
@@ -44,7 +45,7 @@ impl<S: Store> AgreementService for Services<S> {
         &self,
         request: Request<v1::ListAgreementsRequest>,
     ) -> Result<Response<v1::ListAgreementsResponse>, Status> {
-        let scope = self.hub.scope(&request).await?;
+        let scope = scope(&request)?;
         let request = request.into_inner();
         let page = parsed(page(request.page_size, &request.page_token))?;
         let partner = request.partner_code.map(|code| text(PartnerCode::new(code), "partner_code"));

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::{Services, found, not_found, page_of, parsed, read};
 use crate::authz::caller_of;
+use crate::hub::scope;
 use crate::status;
 use crate::wire::page::page;
 use crate::wire::{exchange as wire, id};
@@ -21,7 +22,7 @@ impl<S: Store> ExchangeService for Services<S> {
         &self,
         request: Request<v1::QuoteExchangeRequest>,
     ) -> Result<Response<v1::QuoteExchangeResponse>, Status> {
-        let (scope, caller) = (self.hub.scope(&request).await?, caller_of(&request)?);
+        let (scope, caller) = (scope(&request)?, caller_of(&request)?);
         let (source, destination, asked) = parsed(wire::quote(&request.into_inner()))?;
         let view = read(self.hub.store.quote(&scope, source, destination).await)?;
         let quoted = decide(&view, asked)?;
@@ -60,7 +61,7 @@ impl<S: Store> ExchangeService for Services<S> {
         &self,
         request: Request<v1::GetExchangeRequest>,
     ) -> Result<Response<v1::GetExchangeResponse>, Status> {
-        let scope = self.hub.scope(&request).await?;
+        let scope = scope(&request)?;
         let id = parsed(id(&request.into_inner().exchange_id, "exchange_id"))?;
         let (exchange, record, window) =
             found(self.hub.store.exchange(&scope, id).await, Reason::ExchangeNotFound, "exchange_id")?;
@@ -73,7 +74,7 @@ impl<S: Store> ExchangeService for Services<S> {
         &self,
         request: Request<v1::ListExchangesRequest>,
     ) -> Result<Response<v1::ListExchangesResponse>, Status> {
-        let scope = self.hub.scope(&request).await?;
+        let scope = scope(&request)?;
         let request = request.into_inner();
         let page = parsed(page(request.page_size, &request.page_token))?;
         let filter = parsed(wire::filter(&request))?;

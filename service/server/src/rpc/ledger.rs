@@ -7,6 +7,7 @@ use pointbridge_store::Store;
 use tonic::{Request, Response, Status};
 
 use super::{Services, found, page_of, parsed};
+use crate::hub::scope;
 use crate::wire::page::page;
 use crate::wire::{id, ledger as wire};
 
@@ -40,7 +41,7 @@ impl<S: Store> LedgerService for Services<S> {
         &self,
         request: Request<v1::GetBalanceRequest>,
     ) -> Result<Response<v1::GetBalanceResponse>, Status> {
-        let scope = self.hub.scope(&request).await?;
+        let scope = scope(&request)?;
         let id = parsed(id(&request.into_inner().membership_id, "membership_id"))?;
         let (account, program) = found(self.hub.store.balance(&scope, id).await, NOT_FOUND, "membership_id")?;
         Ok(Response::new(v1::GetBalanceResponse { balance: Some(wire::balance(&account, &program)) }))
@@ -50,7 +51,7 @@ impl<S: Store> LedgerService for Services<S> {
         &self,
         request: Request<v1::ListPostingsRequest>,
     ) -> Result<Response<v1::ListPostingsResponse>, Status> {
-        let scope = self.hub.scope(&request).await?;
+        let scope = scope(&request)?;
         let request = request.into_inner();
         let page = parsed(page(request.page_size, &request.page_token))?;
         let id = parsed(id(&request.membership_id, "membership_id"))?;
@@ -63,7 +64,7 @@ impl<S: Store> LedgerService for Services<S> {
         &self,
         request: Request<v1::ListLotsRequest>,
     ) -> Result<Response<v1::ListLotsResponse>, Status> {
-        let scope = self.hub.scope(&request).await?;
+        let scope = scope(&request)?;
         let request = request.into_inner();
         let page = parsed(page(request.page_size, &request.page_token))?;
         let id = parsed(id(&request.membership_id, "membership_id"))?;

@@ -7,6 +7,7 @@ use pointbridge_store::Store;
 use tonic::{Request, Response, Status};
 
 use super::{Services, found, page_of, parsed};
+use crate::hub::scope;
 use crate::wire::page::page;
 use crate::wire::{id, member as wire};
 
@@ -26,7 +27,7 @@ impl<S: Store> MemberService for Services<S> {
         &self,
         request: Request<v1::GetMembershipRequest>,
     ) -> Result<Response<v1::GetMembershipResponse>, Status> {
-        let scope = self.hub.scope(&request).await?;
+        let scope = scope(&request)?;
         let name = parsed(wire::name(request.into_inner()))?;
         let found =
             found(self.hub.store.membership(&scope, &name).await, Reason::MembershipNotFound, "name")?;
@@ -72,7 +73,7 @@ impl<S: Store> MemberService for Services<S> {
         &self,
         request: Request<v1::ListConsentsRequest>,
     ) -> Result<Response<v1::ListConsentsResponse>, Status> {
-        let scope = self.hub.scope(&request).await?;
+        let scope = scope(&request)?;
         let request = request.into_inner();
         let page = parsed(page(request.page_size, &request.page_token))?;
         let id = parsed(id(&request.membership_id, "membership_id"))?;

@@ -8,6 +8,7 @@ use pointbridge_store::Store;
 use tonic::{Request, Response, Status};
 
 use super::{Services, found, page_of, parsed, read};
+use crate::hub::scope;
 use crate::wire::page::page;
 use crate::wire::{id, partner as wire, text};
 
@@ -25,7 +26,7 @@ impl<S: Store> PartnerService for Services<S> {
         &self,
         request: Request<v1::GetPartnerRequest>,
     ) -> Result<Response<v1::GetPartnerResponse>, Status> {
-        let scope = self.hub.scope(&request).await?;
+        let scope = scope(&request)?;
         let code = parsed(text(PartnerCode::new(request.into_inner().code), "code"))?;
         let partner = found(self.hub.store.partner(&scope, &code).await, Reason::PartnerNotFound, "code")?;
         Ok(Response::new(v1::GetPartnerResponse { partner: Some(wire::partner(&partner)) }))
@@ -35,7 +36,7 @@ impl<S: Store> PartnerService for Services<S> {
         &self,
         request: Request<v1::ListPartnersRequest>,
     ) -> Result<Response<v1::ListPartnersResponse>, Status> {
-        let scope = self.hub.scope(&request).await?;
+        let scope = scope(&request)?;
         let request = request.into_inner();
         let page = parsed(page(request.page_size, &request.page_token))?;
         let (partners, next_page_token) =
@@ -71,7 +72,7 @@ impl<S: Store> PartnerService for Services<S> {
         &self,
         request: Request<v1::GetProgramRequest>,
     ) -> Result<Response<v1::GetProgramResponse>, Status> {
-        let scope = self.hub.scope(&request).await?;
+        let scope = scope(&request)?;
         let id = parsed(id(&request.into_inner().program_id, "program_id"))?;
         let program = found(self.hub.store.program(&scope, id).await, Reason::ProgramNotFound, "program_id")?;
         Ok(Response::new(v1::GetProgramResponse { program: Some(wire::program(&program)) }))
@@ -81,7 +82,7 @@ impl<S: Store> PartnerService for Services<S> {
         &self,
         request: Request<v1::ListProgramsRequest>,
     ) -> Result<Response<v1::ListProgramsResponse>, Status> {
-        let scope = self.hub.scope(&request).await?;
+        let scope = scope(&request)?;
         let request = request.into_inner();
         let page = parsed(page(request.page_size, &request.page_token))?;
         let partner = request.partner_code.map(|code| text(PartnerCode::new(code), "partner_code"));
