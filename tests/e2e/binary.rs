@@ -132,8 +132,12 @@ fn bootstrap_keeps_what_is_there_and_gives_a_lost_certificate_back() {
     let data = folder.path().to_str().unwrap();
     let again = ["bootstrap", "--data", data, "--trust-domain", "alliance.example", "--operator"];
     let lost = at("pki/operator.wang.key");
-    run_ill(1, &[&again[..], &["wang"]].concat());
+    run_well(&[&again[..], &["wang"]].concat());
     assert_eq!(at("pki/operator.wang.key"), lost, "a certificate is not replaced unasked");
+    std::fs::remove_file(folder.path().join("pki/operator.wang.pem")).unwrap();
+    run_well(&[&again[..], &["wang"]].concat());
+    assert_ne!(at("pki/operator.wang.key"), lost, "half of a pair is worth nothing");
+    let lost = at("pki/operator.wang.key");
     run_well(&[&again[..], &["wang", "--replace"]].concat());
     assert_ne!(at("pki/operator.wang.key"), lost);
     run_well(&[&again[..], &["zhao"]].concat());
@@ -143,4 +147,9 @@ fn bootstrap_keeps_what_is_there_and_gives_a_lost_certificate_back() {
         let mode = std::fs::metadata(folder.path().join(secret)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{secret}");
     }
+    run_well(&["keys", "rotate", "--data", data]);
+    assert_ne!(at("keys.json"), before[0]);
+    std::fs::remove_file(folder.path().join("keys.json")).unwrap();
+    let said = run_ill(1, &[&again[..], &["wang"]].concat());
+    assert!(said.contains("put back the keys"), "{said}");
 }

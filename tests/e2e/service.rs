@@ -28,6 +28,8 @@ async fn every_role_is_told_that_the_hub_serves_and_nobody_else() {
         let mut health = HealthClient::new(client.channel());
         let answer = health.check(HealthCheckRequest::default()).await.unwrap();
         assert_eq!(answer.into_inner().status(), ServingStatus::Serving);
+        let named = HealthCheckRequest { service: "pointbridge.v1.ExchangeService".to_owned() };
+        assert_eq!(health.check(named).await.unwrap().into_inner().status(), ServingStatus::Serving);
         let unknown = health.check(HealthCheckRequest { service: "nobody".to_owned() }).await.unwrap_err();
         assert_eq!(unknown.code(), Code::NotFound);
     }
@@ -44,8 +46,9 @@ async fn a_watcher_is_told_when_the_hub_goes_down() {
     assert_eq!(watched.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
     let stopping = hub.ask_to_stop();
     assert_eq!(watched.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
-    drop((watched, health));
+    // Whoever goes on watching does not hold the hub up.
     assert_eq!(stopping.end().await.0, Stopped::Asked);
+    drop((watched, health));
 }
 
 /// Asks both versions of reflection and holds that the answers are the same: services, or the files of a symbol.

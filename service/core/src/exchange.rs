@@ -21,9 +21,6 @@ use crate::rejections;
 use crate::text::{PartnerCode, ReasonCode, Reference};
 use crate::time::Timestamp;
 
-/// The most legs of an exchange.
-pub const LEGS_MAX: u32 = 3;
-
 /// The state of a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

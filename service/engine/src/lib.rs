@@ -33,7 +33,7 @@ pub struct Options {
     /// How many commands may wait; one more is refused with OVERLOADED. At the rate of a slow disk (1,000 commands/s) the
     /// default of 4,096 is about four seconds of work, less than a caller's deadline.
     pub queue_commands_max: usize,
-    /// How many commands make a batch at most. A batch of 1,024 prepares is about 2 MiB of rows.
+    /// How many commands make a batch at most. A batch of 1,024 prepares that take one lot each is about 3 MiB of rows.
     pub batch_commands_max: usize,
     /// How often the sweeper looks for what time asks for.
     pub sweep_interval: Duration,
@@ -69,13 +69,16 @@ pub enum Failure {
     /// The hub is going down. Nothing was done.
     #[error("the hub is going down")]
     Draining,
-    /// Its decision kept being overtaken. Nothing was done.
+    /// Its decision kept being overtaken. Nothing of it was done; what was over by time may have been written off.
     #[error("the decision kept being overtaken by others on the same account")]
     Overtaken,
     /// The store failed.
     #[error(transparent)]
     Store(StoreError),
 }
+
+/// Where a command's answer comes.
+type Answered = oneshot::Receiver<Result<Option<Arc<Record>>, Failure>>;
 
 /// A command and where its answer goes.
 pub(crate) struct Waiting {
@@ -129,22 +132,36 @@ impl Engine {
         }
     }
 
-    /// The same for what time asks for: `None` where there was nothing to do any more.
-    pub(crate) async fn hand_over(&self, envelope: Envelope) -> Result<Option<Arc<Record>>, Failure> {
-        if *self.draining.borrow() {
-            return Err(Failure::Draining);
-        }
-        let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { envelope: Arc::new(envelope), answer, reruns: 0 };
+    async fn hand_over(&self, envelope: Envelope) -> Result<Option<Arc<Record>>, Failure> {
+        let (waiting, answered) = self.admit(envelope)?;
         self.queue.try_send(waiting).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => Failure::Overloaded,
             mpsc::error::TrySendError::Closed(_) => Failure::Draining,
         })?;
-        // Without an answer the writer is gone in the middle of its work: what became of the command is not known here.
-        answered.await.unwrap_or_else(|_| {
-            Err(Failure::Store(StoreError::OutcomeUnknown("the writer ended".to_owned())))
-        })
+        answer(answered).await
     }
+
+    /// The same for what time asks for, which is never shed: it waits for its place in the queue. `None` where there was
+    /// nothing to do any more.
+    pub(crate) async fn wait_in_line(&self, envelope: Envelope) -> Result<Option<Arc<Record>>, Failure> {
+        let (waiting, answered) = self.admit(envelope)?;
+        self.queue.send(waiting).await.map_err(|_| Failure::Draining)?;
+        answer(answered).await
+    }
+
+    fn admit(&self, envelope: Envelope) -> Result<(Waiting, Answered), Failure> {
+        if *self.draining.borrow() {
+            return Err(Failure::Draining);
+        }
+        let (answer, answered) = oneshot::channel();
+        Ok((Waiting { envelope: Arc::new(envelope), answer, reruns: 0 }, answered))
+    }
+}
+
+/// Without an answer the writer is gone in the middle of its work: what became of the command is not known here.
+async fn answer(answered: Answered) -> Result<Option<Arc<Record>>, Failure> {
+    let lost = || Err(Failure::Store(StoreError::OutcomeUnknown("the writer ended".to_owned())));
+    answered.await.unwrap_or_else(|_| lost())
 }
 
 impl Running {

@@ -21,20 +21,37 @@ pub(crate) async fn run<S: Store>(
 ) {
     let mut ticks = tokio::time::interval(options.sweep_interval);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut is_behind = false;
     loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            _ = draining.wait_for(|draining| *draining) => return,
+        // What is due in masses must not wait for a tick each time: a hold is to end within a minute of its time.
+        if is_behind {
+            tokio::task::yield_now().await;
+        } else {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                _ = draining.wait_for(|draining| *draining) => {}
+            }
         }
-        match store.due(options.sweep_items_max).await {
-            Ok(due) => sweep(&engine, &options, due).await,
-            Err(error) => tracing::warn!(error = %error, "what time asks for could not be read"),
+        if *draining.borrow() {
+            return;
         }
+        is_behind = match store.due(options.sweep_items_max).await {
+            Ok(due) => {
+                let is_full = u32::try_from(due.len()).is_ok_and(|found| found >= options.sweep_items_max);
+                sweep(&engine, &options, due).await && is_full
+            }
+            Err(error) => {
+                tracing::warn!(error = %error, "what time asks for could not be read");
+                false
+            }
+        };
     }
 }
 
-/// Hands over what is due, and waits until all of it is done, so that nothing is handed over twice.
-async fn sweep(engine: &Engine, options: &Options, due: Vec<Due>) {
+/// Hands over what is due, and waits until all of it is done, so that nothing is handed over twice. Answers whether
+/// something was done.
+async fn sweep(engine: &Engine, options: &Options, due: Vec<Due>) -> bool {
+    let mut is_done = false;
     let mut pending = JoinSet::new();
     for item in due {
         let command: Box<dyn Command> = match item {
@@ -43,15 +60,17 @@ async fn sweep(engine: &Engine, options: &Options, due: Vec<Due>) {
         };
         let envelope = Envelope::from_hub((options.draw_seed)(), command);
         let engine = engine.clone();
-        pending.spawn(async move { engine.hand_over(envelope).await });
+        pending.spawn(async move { engine.wait_in_line(envelope).await });
     }
     while let Some(joined) = pending.join_next().await {
         match joined {
-            Ok(Ok(_) | Err(Failure::Overloaded | Failure::Draining)) => {}
+            Ok(Ok(record)) => is_done |= record.is_some(),
+            Ok(Err(Failure::Draining)) => {}
             Ok(Err(failure)) => {
                 tracing::warn!(failure = %failure, "what time asked for could not be done; it is tried again");
             }
             Err(error) => tracing::error!(error = %error, "the sweeper lost a task"),
         }
     }
+    is_done
 }

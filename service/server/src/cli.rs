@@ -2,6 +2,7 @@
 
 mod bootstrap;
 mod check;
+mod keys;
 mod migrate;
 mod out;
 mod pki;
@@ -42,6 +43,8 @@ enum Command {
     Bootstrap(bootstrap::BootstrapArgs),
     /// Keep a development CA: make it, and issue certificates for the hub, for partners and for people.
     Pki(pki::PkiArgs),
+    /// Keep the hub's own secret keys.
+    Keys(keys::KeysArgs),
     /// Prove that no point and no money appeared from nothing: recompute the books from the records.
     ///
     /// Reads one snapshot of the database, of a running hub too, and shares no code with what wrote it. Exit code 1 where
@@ -82,6 +85,7 @@ impl Cli {
             Command::Serve(args) => serve::run(args).await,
             Command::Bootstrap(args) => bootstrap::run(&args).await,
             Command::Pki(args) => pki::run(&args),
+            Command::Keys(args) => keys::run(&args),
             Command::Check(args) => check::run(&args).await,
             Command::Migrate(args) => migrate::run(&args).await,
         };

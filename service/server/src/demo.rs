@@ -19,10 +19,12 @@ mod stage;
 mod summary;
 mod table;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail, ensure};
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::answer::Stop;
 use self::child::HubProcess;
@@ -81,33 +83,52 @@ async fn perform(options: &Options, data: &Path) -> anyhow::Result<bool> {
     let chapters = scenario::chapters();
     let progress = Progress::new(chapters.iter().map(|chapter| chapter.steps.len()).sum())?;
     progress.say("starting the hub");
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hub = HubProcess::start(data, options.keep).await?;
-    let played = tokio::select! {
-        played = play(&hub, &chapters, &progress, form) => played,
-        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+    let told = tokio::select! {
+        told = tell(&mut hub, &chapters, &progress, Telling { form, keep: options.keep, data }) => told,
+        _ = terminate.recv() => Err(anyhow::anyhow!("told to end")),
+        _ = interrupt.recv() => Err(anyhow::anyhow!("interrupted")),
     };
-    let Played { stage: Stage { book, rows, .. }, closing, failure } = match played {
-        Ok(played) => played,
-        Err(error) => {
-            // What went wrong first is the news, whether or not the hub then ends in order.
-            hub.stop().await.ok();
-            return Err(error);
-        }
-    };
+    if told.is_err() {
+        // What went wrong first is the news, whether or not the hub then ends in order.
+        hub.stop().await.ok();
+    }
+    told
+}
+
+/// How the run is told, and what stays of it.
+#[derive(Clone, Copy)]
+struct Telling<'a> {
+    form: Form,
+    keep: bool,
+    data: &'a Path,
+}
+
+/// Plays, checks and tells. Whatever fails here, the caller ends the hub.
+async fn tell(
+    hub: &mut HubProcess,
+    chapters: &[Chapter],
+    progress: &Progress,
+    Telling { form, keep, data }: Telling<'_>,
+) -> anyhow::Result<bool> {
+    let Played { stage: Stage { book, rows, .. }, closing, failure } =
+        play(hub, chapters, progress, form).await?;
     progress.say("checking");
-    if !options.keep {
+    if !keep {
         hub.stop().await?;
     }
     let check = child::check(data).await?;
     progress.done();
     let summary = Summary::new(&rows, &closing, check.clone(), failure);
     form.end(&summary, &check)?;
-    if options.keep {
-        let lines = grpcurl::lines(&hub, &book, data)?;
+    if keep {
+        let lines = grpcurl::lines(hub, &book, data)?;
         match form {
             Form::Tables => form.write(&lines)?,
             // Standard output belongs to the object alone.
-            Form::Json => eprintln!("{lines}"),
+            Form::Json => writeln!(std::io::stderr(), "{lines}")?,
         }
     }
     Ok(summary.is_good())

@@ -18,6 +18,9 @@ use crate::authz::{TABLE, authorize};
 use crate::peer::PeerInfo;
 use crate::status;
 
+/// What the paths of the hub's own methods begin with.
+const OURS: &str = "/pointbridge.";
+
 /// Knows who is registered.
 pub trait Registry: Send + Sync + 'static {
     /// Passes a caller whose partner is registered, and every caller that acts for no partner.
@@ -94,7 +97,7 @@ where
         let path = request.uri().path().to_owned();
         let asked = authorize(request.extensions().get::<PeerInfo>(), &path);
         Box::pin(async move {
-            match pass(&*registry, asked).await {
+            match pass(&*registry, asked, &path).await {
                 Ok(caller) => serve(inner, request, caller, started).await,
                 Err(refused) => {
                     log(&path, "-", Some(&refused), started);
@@ -105,9 +108,16 @@ where
     }
 }
 
-async fn pass<R: Registry>(registry: &R, asked: Result<Caller, Rejection>) -> Result<Caller, Status> {
+/// Health and reflection are for every principal, registered or not yet.
+async fn pass<R: Registry>(
+    registry: &R,
+    asked: Result<Caller, Rejection>,
+    path: &str,
+) -> Result<Caller, Status> {
     let caller = asked.map_err(|rejection| status::of_rejection(&rejection))?;
-    registry.require(&caller).await?;
+    if path.starts_with(OURS) {
+        registry.require(&caller).await?;
+    }
     Ok(caller)
 }
 
@@ -137,7 +147,8 @@ fn log(path: &str, party: &str, status: Option<&Status>, started: Instant) {
     let method = if TABLE.iter().any(|row| row.method == path) { path } else { "unknown" };
     match status.map(Status::code) {
         None | Some(tonic::Code::Ok) => tracing::debug!(method, party, elapsed_us, "served"),
-        Some(code @ (tonic::Code::Internal | tonic::Code::Unknown | tonic::Code::DataLoss)) => {
+        // What is Unknown is a request that its caller cut off.
+        Some(code @ (tonic::Code::Internal | tonic::Code::DataLoss)) => {
             tracing::error!(method, party, elapsed_us, ?code, "failed");
         }
         Some(code) => tracing::info!(method, party, elapsed_us, ?code, "refused"),

@@ -1,5 +1,6 @@
 //! A serving hub: store, engine and gRPC server put together, and taken apart again in order.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,8 +20,11 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tonic::service::Routes;
 use tonic::transport::Server;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
 
 use crate::acceptor::{self, Limits};
+use crate::authz::TABLE;
 use crate::config::{Config, DATABASE_FILE};
 use crate::gate::Gate;
 use crate::hub::{Hub, draw_seed};
@@ -30,6 +34,8 @@ use crate::tls;
 
 /// The largest request: 256 KiB. The largest that the interface allows, an agreement of 16 directions, has 12 KiB.
 const REQUEST_BYTES_MAX: usize = 256 * 1024;
+/// The largest question about health and services: names.
+const QUESTION_BYTES_MAX: usize = 16 * 1024;
 /// The largest answer: 4 MiB. A page of 500 exchanges has about 1 MiB.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Calls at a time on one connection.
@@ -44,6 +50,9 @@ const PENDING_RESETS_MAX: usize = 20;
 /// A silent connection is asked whether it lives, and how long it may take to say so.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection's certificate is looked at once, when it is made: after so long the client must make another.
+const CONNECTION_AGE: Duration = Duration::from_mins(15);
+const CONNECTION_AGE_GRACE: Duration = Duration::from_secs(30);
 /// How long calls under way may take once the hub goes down. Then it ends hard: what was acknowledged is on disk.
 const DRAIN_MAX: Duration = Duration::from_secs(30);
 
@@ -69,13 +78,15 @@ pub struct Tweaks {
 pub struct Ready {
     listener: TcpListener,
     store: Arc<SqliteStore>,
-    config: Config,
+    keys: Arc<KeyRing>,
+    connections: acceptor::Options,
+    reflection: bool,
     /// Where it listens.
     pub address: SocketAddr,
 }
 
 impl Ready {
-    /// Opens the database, brings its schema up to date, and takes the port.
+    /// Reads keys and certificates, opens the database, brings its schema up to date, and takes the port.
     ///
     /// # Errors
     /// Where one of these fails, with what to do.
@@ -85,6 +96,12 @@ impl Ready {
         }
         pointbridge_proto::validate::ready()
             .map_err(|error| anyhow::anyhow!("the interface's own rules cannot be used: {error}"))?;
+        let keys = Arc::new(KeyRing::load(&config.data)?);
+        let connections = acceptor::Options {
+            tls: tls::server_config(&config.tls)?,
+            trust_domain: config.trust_domain,
+            limits: Limits::default(),
+        };
         let offset = tweaks.clock_offset_seconds.saturating_mul(1_000_000);
         let clock = pointbridge_store_sqlite::system_clock()?;
         let clock = Arc::new(move || moved(clock(), offset));
@@ -103,7 +120,14 @@ impl Ready {
             )
         })?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, store: Arc::new(store), config, address })
+        Ok(Self {
+            listener,
+            store: Arc::new(store),
+            keys,
+            connections,
+            reflection: config.reflection,
+            address,
+        })
     }
 
     /// Serves until `stop` resolves, or an invariant turns out broken.
@@ -111,24 +135,19 @@ impl Ready {
     /// # Errors
     /// Where keys or certificates cannot be used, or the transport fails.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send) -> anyhow::Result<Stopped> {
-        let Self { listener, store, config, address } = self;
-        let keys = Arc::new(KeyRing::load(&config.data)?);
-        let options = acceptor::Options {
-            tls: tls::server_config(&config.tls)?,
-            trust_domain: config.trust_domain.clone(),
-            limits: Limits::default(),
-        };
+        let Self { listener, store, keys, connections, reflection, address } = self;
         let (engine, running) =
             pointbridge_engine::start(Arc::clone(&store), EngineOptions::new(Arc::new(draw_seed)));
         let (reporter, health) = tonic_health::server::health_reporter();
         let hub = Arc::new(Hub::new(Arc::clone(&store), engine, keys));
         let services = Services::new(Arc::clone(&hub));
-        let routes = with_reflection(routes(&services).add_service(health), config.reflection)?;
-
+        let health = health.max_decoding_message_size(QUESTION_BYTES_MAX);
+        let routes = with_reflection(routes(&services).add_service(health), reflection)?;
         drop(services);
+        tell_health(&reporter, ServingStatus::Serving).await;
 
         let (go_down, going_down) = watch::channel(false);
-        let incoming = acceptor::incoming(listener, options, going_down.clone());
+        let incoming = acceptor::incoming(listener, connections, going_down.clone());
         let mut asked = going_down;
         let server = builder().layer(Gate::new(hub)).add_routes(routes).serve_with_incoming_shutdown(
             incoming,
@@ -137,10 +156,10 @@ impl Ready {
             },
         );
         tracing::info!(%address, "serving");
-        let transport = tokio::spawn(server);
+        let mut transport = tokio::spawn(server);
         let broken = wait(&running, stop).await;
         tracing::info!("going down");
-        reporter.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+        tell_health(&reporter, ServingStatus::NotServing).await;
         let _ = go_down.send(true);
         if let Some(what) = broken {
             tracing::error!(
@@ -149,7 +168,12 @@ impl Ready {
             );
             return Ok(Stopped::Broken(what));
         }
-        let ended = tokio::time::timeout(DRAIN_MAX, transport).await;
+        // Ends the streams of those who watch: they have been told.
+        for service in services_by_name() {
+            reporter.clone().clear_service_status(service).await;
+        }
+        let ended = tokio::time::timeout(DRAIN_MAX, &mut transport).await;
+        transport.abort();
         running.drain().await;
         // Calls that outlived the drain still hold the store; SQLite's log is then read at the next start.
         if let Some(store) = Arc::into_inner(store) {
@@ -159,6 +183,19 @@ impl Ready {
             Ok(end) => end?.context("the transport failed").map(|()| Stopped::Asked),
             Err(_) => Ok(Stopped::Hard),
         }
+    }
+}
+
+/// The hub as a whole, and each of its services.
+fn services_by_name() -> impl Iterator<Item = &'static str> {
+    let names = TABLE.iter().filter_map(|row| row.method.strip_prefix('/')?.split('/').next());
+    let ours: BTreeSet<&str> = names.filter(|name| name.starts_with("pointbridge.")).collect();
+    std::iter::once("").chain(ours)
+}
+
+async fn tell_health(reporter: &HealthReporter, status: ServingStatus) {
+    for service in services_by_name() {
+        reporter.set_service_status(service, status).await;
     }
 }
 
@@ -176,6 +213,8 @@ fn moved(now: Timestamp, offset_micros: i64) -> Timestamp {
 
 fn builder() -> Server {
     Server::builder()
+        .max_connection_age(CONNECTION_AGE)
+        .max_connection_age_grace(CONNECTION_AGE_GRACE)
         .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
@@ -213,5 +252,7 @@ fn with_reflection(routes: Routes, is_on: bool) -> anyhow::Result<Routes> {
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
-    Ok(routes.add_service(builder().build_v1()?).add_service(builder().build_v1alpha()?))
+    let v1 = builder().build_v1()?.max_decoding_message_size(QUESTION_BYTES_MAX);
+    let v1alpha = builder().build_v1alpha()?.max_decoding_message_size(QUESTION_BYTES_MAX);
+    Ok(routes.add_service(v1).add_service(v1alpha))
 }

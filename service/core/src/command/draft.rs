@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::caller::Caller;
 use crate::command::{Answer, Context, Decision};
 use crate::exposure::{Exposure, ExposureKey, ExposureStep, Obligation};
 use crate::ids::{MembershipId, RecordId, WindowId};
@@ -157,7 +158,7 @@ impl<'a> Draft<'a> {
             schema: Record::SCHEMA.to_owned(),
             record_id,
             kind,
-            who: self.context.caller.principal.clone(),
+            who: self.who(kind),
             parties,
             decided_at: self.world.now,
             window_id: lines.window,
@@ -172,6 +173,14 @@ impl<'a> Draft<'a> {
         let record = Arc::clone(&sealed.record);
         self.changes.records.push(sealed);
         Ok(record)
+    }
+
+    /// Who did it. What time brings is the hub's own doing, whoever's command came across it first.
+    fn who(&self, kind: RecordKind) -> String {
+        match kind {
+            RecordKind::PointsExpired | RecordKind::ExchangeExpired => Caller::sweeper().principal,
+            _ => self.context.caller.principal.clone(),
+        }
     }
 
     /// The common end: the command's own record is the answer.

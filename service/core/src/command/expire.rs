@@ -103,8 +103,13 @@ pub(super) enum Freed {
 pub(super) fn free_up(draft: &mut Draft<'_>, membership: MembershipId) -> Result<Freed, Rejection> {
     let overdue: Vec<ExchangeId> =
         draft.world.overdue.get(&membership).into_iter().flatten().copied().collect();
+    let mut lots: usize = 0;
     for exchange in overdue {
-        expire_exchange(draft, exchange)?;
+        if lots >= LOTS_PER_COMMAND_MAX {
+            return Ok(partly(draft));
+        }
+        let record = expire_exchange(draft, exchange)?;
+        lots = lots.saturating_add(record.map_or(0, |record| record.lots.len()));
     }
     write_off(draft, membership)?;
     let is_complete = draft.lots(membership).complete;
@@ -114,9 +119,13 @@ pub(super) fn free_up(draft: &mut Draft<'_>, membership: MembershipId) -> Result
     if is_complete || spendable || draft.changes.is_empty() {
         return Ok(Freed::Wholly);
     }
-    let context = draft.context;
-    let world = draft.world;
-    Ok(Freed::Partly(Box::new(rerun(std::mem::replace(draft, Draft::new(context, world))))))
+    Ok(partly(draft))
+}
+
+/// Leaves off with what a draft has done so far.
+fn partly(draft: &mut Draft<'_>) -> Freed {
+    let fresh = Draft::new(draft.context, draft.world);
+    Freed::Partly(Box::new(rerun(std::mem::replace(draft, fresh))))
 }
 
 /// Ends one hold, if it is over. `None` where it is not, or is final already.

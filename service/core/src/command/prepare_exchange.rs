@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::draft::{Draft, Lines, Moved, broken};
+use super::draft::{Draft, Lines, Moved};
 use super::expire::{Freed, free_up, rerun};
 use super::{Command, Context, Decision, named, standing};
 use crate::agreement::{AgreementVersion, DirectionTerms, Funding, Pair};
@@ -128,8 +128,7 @@ impl PrepareExchange {
         let end = |id, other| end_of(world, id, other);
         let source = end(claims.source, claims.destination);
         let destination = end(claims.destination, claims.source);
-        let (source, destination) =
-            source.zip(destination).ok_or_else(|| broken("a quote for memberships that are gone"))?;
+        let (source, destination) = source.zip(destination).ok_or(PrepareExchangeRejection::QuoteInvalid)?;
         let pair = Pair::new(&source.program.partner, &destination.program.partner);
         let active = pair.and_then(|pair| world.agreements.get(&pair)).filter(|a| a.active_version.is_some());
         let version = world.facts.versions.get(&(claims.agreement_id, claims.agreement_version));

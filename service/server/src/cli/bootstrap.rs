@@ -33,7 +33,7 @@ pub(super) struct BootstrapArgs {
     /// A DNS name or IP address that clients reach the hub by; may be given several times.
     #[arg(long = "host", value_name = "NAME", default_values_t = ["localhost".to_owned(), "127.0.0.1".to_owned()])]
     hosts: Vec<String>,
-    /// Replace this operator's certificate, if there is one.
+    /// Make a new certificate and key for this operator even if both are there.
     #[arg(long)]
     replace: bool,
 }
@@ -49,7 +49,15 @@ pub(super) async fn run(args: &BootstrapArgs) -> anyhow::Result<ExitCode> {
         table.add_row([what, &path.display().to_string(), if is_new { "new" } else { "kept" }]);
     };
     let keys = data.join(KEY_RING_FILE);
+    let database = data.join(DATABASE_FILE);
     let is_new = !keys.exists();
+    anyhow::ensure!(
+        !is_new || !database.exists(),
+        "{} is missing and {} is there: put back the keys of this database, because link codes and quotes of new ones \
+         would be worth nothing in it",
+        keys.display(),
+        database.display()
+    );
     if is_new {
         KeyRing::create(data)?
     } else {
@@ -57,7 +65,6 @@ pub(super) async fn run(args: &BootstrapArgs) -> anyhow::Result<ExitCode> {
     };
     note("secret keys", &keys, is_new);
 
-    let database = data.join(DATABASE_FILE);
     let is_new = !database.exists();
     SqliteStore::migrate(&database).await?;
     note("database", &database, is_new);
@@ -84,8 +91,13 @@ pub(super) async fn run(args: &BootstrapArgs) -> anyhow::Result<ExitCode> {
 
     let principal = Principal::from_path(&format!("operator/{}", args.operator), &trust_domain)?;
     let request = LeafRequest::client(principal, OPERATOR_DAYS);
-    let operator = ca.issue(&if args.replace { request.replacing() } else { request })?;
-    note("operator certificate", &operator.certificate_pem, true);
+    let file = |ending: &str| pki.join(format!("{}.{ending}", request.file_stem));
+    let certificate = file("pem");
+    let is_new = args.replace || !certificate.exists() || !file("key").exists();
+    if is_new {
+        ca.issue(&request.replacing())?;
+    }
+    note("operator certificate", &certificate, is_new);
     out::line(table);
     out::line(format_args!("start the hub with: pointbridge serve --data {}", data.display()));
     Ok(ExitCode::SUCCESS)

@@ -1,17 +1,20 @@
 //! What commands print for people and programs.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what a command line is for")]
+//!
+//! Nobody who stops reading (a pager that was closed) changes what a command does or how it ends.
+
+use std::io::Write;
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{ContentArrangement, Table};
 
 /// A line on standard output.
 pub(super) fn line(text: impl std::fmt::Display) {
-    println!("{text}");
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// An error and what caused it, on standard error.
 pub(super) fn error(error: &anyhow::Error) {
-    eprintln!("pointbridge: {error:#}");
+    let _ = writeln!(std::io::stderr(), "pointbridge: {error:#}");
 }
 
 /// A table as wide as the terminal.

@@ -55,7 +55,7 @@ enum PkiCommand {
         /// The partner's code.
         #[arg(long)]
         code: String,
-        /// What it may do: partner for systems, finance for reading, confirming and paying.
+        /// What it may do: partner for systems, finance for reading the partner's own books.
         #[arg(long, default_value = "partner", value_parser = ["partner", "finance"])]
         role: String,
         /// Which system or person, for example till-7.

@@ -156,6 +156,12 @@ fn own_program(command: &str, data: &Path) -> anyhow::Result<Command> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let mut own = Command::new(program);
     own.arg(command).arg("--data").arg(data);
+    // Settings of the user's own hub are none of the demo's.
+    for (name, _) in
+        std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"POINTBRIDGE_"))
+    {
+        own.env_remove(name);
+    }
     Ok(own)
 }
 

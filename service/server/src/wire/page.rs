@@ -18,6 +18,8 @@ const SIZE_DEFAULT: u32 = 50;
 pub trait PageKey: Sized {
     /// Names the list.
     const LIST: &'static str;
+    /// The most rows of a page of this list.
+    const SIZE_MAX: u32 = 500;
     /// As text.
     fn write(&self) -> String;
     /// Reads what [`PageKey::write`] wrote.
@@ -26,7 +28,7 @@ pub trait PageKey: Sized {
 
 /// The page that a request asks for.
 pub(crate) fn page<K: PageKey>(size: u32, token: &str) -> Result<Page<K>, Rejection> {
-    let size = if size == 0 { SIZE_DEFAULT } else { size.min(Page::<K>::SIZE_MAX) };
+    let size = if size == 0 { SIZE_DEFAULT } else { size.min(K::SIZE_MAX) };
     if token.is_empty() {
         return Ok(Page { after: None, size });
     }
@@ -70,8 +72,21 @@ macro_rules! id_keys {
 
 id_keys! {
     ProgramId = "programs";
-    AgreementId = "agreements";
     ExchangeId = "exchanges";
+}
+
+/// An agreement with two versions of 16 directions has up to 9 KiB: 500 of them would not fit into an answer.
+impl PageKey for AgreementId {
+    const LIST: &'static str = "agreements";
+    const SIZE_MAX: u32 = 100;
+
+    fn write(&self) -> String {
+        self.to_string()
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
 }
 
 impl PageKey for PartnerCode {

@@ -19,6 +19,8 @@ mod code {
     pub(super) const MISUSE: i32 = 21;
     pub(super) const RANGE: i32 = 25;
     pub(super) const NOTADB: i32 = 26;
+    /// Of IOERR: a write, a sync of file or folder, and a truncation that failed.
+    pub(super) const NOT_WRITTEN: [i32; 4] = [778, 1034, 1290, 1546];
 }
 
 /// The seam's error for one of sqlx's.
@@ -57,13 +59,17 @@ fn primary(error: &dyn DatabaseError) -> Option<i32> {
 }
 
 fn of_database(error: &dyn DatabaseError) -> StoreError {
-    of_code(primary(error), error.message())
+    let extended = error.code().and_then(|code| code.parse::<i32>().ok());
+    if extended.is_some_and(|code| code::NOT_WRITTEN.contains(&code)) {
+        return StoreError::Full(error.message().to_owned());
+    }
+    of_code(extended.map(|code| code & 0xff), error.message())
 }
 
 fn of_code(primary: Option<i32>, message: &str) -> StoreError {
     let message = message.to_owned();
     match primary {
-        Some(code::FULL | code::IOERR) => StoreError::Full(message),
+        Some(code::FULL) => StoreError::Full(message),
         Some(code::ERROR) if message.starts_with("no such") => StoreError::Schema(message),
         Some(
             code::ERROR
@@ -76,7 +82,7 @@ fn of_code(primary: Option<i32>, message: &str) -> StoreError {
             | code::RANGE
             | code::NOTADB,
         ) => StoreError::Broken(message),
-        // Busy, locked, interrupted, no memory, no access: somebody else's turn, or the machine's fault.
+        // Busy, locked, interrupted, no memory, no access, a read that failed: somebody else's turn, or the machine's fault.
         _ => StoreError::Unavailable(message),
     }
 }
@@ -95,7 +101,7 @@ mod tests {
             (7, StoreError::Unavailable(text())),
             (8, StoreError::Unavailable(text())),
             (9, StoreError::Unavailable(text())),
-            (10, StoreError::Full(text())),
+            (10, StoreError::Unavailable(text())),
             (11, StoreError::Broken(text())),
             (13, StoreError::Full(text())),
             (14, StoreError::Unavailable(text())),

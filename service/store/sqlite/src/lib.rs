@@ -41,7 +41,7 @@ pub use options::{Clock, Options, StatementHook, system_clock};
 
 impl Store for SqliteStore {
     async fn facts(&self, query: &FactQuery) -> Result<Facts, StoreError> {
-        facts::read(&mut self.reader().await?.session(), query).await
+        facts::read(&mut self.engine_reader().await?.session(), query).await
     }
 
     async fn transact<T, F>(&self, footprint: &Footprint, decide: F) -> Result<T, StoreError>
@@ -53,7 +53,7 @@ impl Store for SqliteStore {
     }
 
     async fn due(&self, limit: u32) -> Result<Vec<Due>, StoreError> {
-        let mut reader = self.reader().await?;
+        let mut reader = self.engine_reader().await?;
         due::read(&mut reader.session(), self.time(), limit).await
     }
 

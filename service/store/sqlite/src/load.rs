@@ -9,10 +9,11 @@
 //! | 7–9 | memberships, families, taken references | `membership` by key, by member | one per key; a family's size |
 //! | 10 | link codes | `link_code` by hash | at most one per code |
 //! | 11–12 | consents in force, consents by id | `consent_in_force`, `consent` | at most one per key |
-//! | 13 | overdue holds of accounts whose lots are needed | `reservation_open`, legs, last records | one per overdue leg |
-//! | 14 | exchanges | `reservation` by id, with their last records | at most one per id |
-//! | 15–16 | accounts, lots | `account`, `lot` by membership | one; at most 257 per account |
-//! | 17–18 | initiators, exposures | by key, those of 13 as well | at most one per key |
+//! | 13 | accounts | `account` by membership | one |
+//! | 14 | overdue holds of accounts that have live holds and whose lots are needed | `reservation_open`, legs, last records | one per overdue leg |
+//! | 15 | exchanges | `reservation` by id, with their last records | at most one per id |
+//! | 16 | lots | `lot` by membership | at most 257 per account |
+//! | 17–18 | initiators, exposures | by key, those of 14 as well | at most one per key |
 //!
 //! Locks: `begin immediate` has taken the one write lock of the database before the first statement, so that shares and
 //! updates need no lock of their own and the order is only a habit shared with other dialects.
@@ -50,6 +51,7 @@ pub(crate) async fn world(
     let (mut world, place) = head(session, time).await?;
     requests(session, footprint, &mut world).await?;
     party::load(session, footprint, &mut world).await?;
+    ledger::accounts(session, footprint, &mut world).await?;
     let touched = exchange::load(session, footprint, &mut world).await?;
     ledger::load(session, footprint, touched, &mut world).await?;
     Ok((world, place))

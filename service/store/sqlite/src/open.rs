@@ -28,6 +28,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a read waits for one of the readers before the store counts as busy.
 const READER_WAIT: Duration = Duration::from_secs(5);
 
+/// How many read for the engine at a time: the facts of the next batch, and what is due.
+const ENGINE_READERS: u32 = 2;
+
 /// How many rows a statement may be ahead of who takes them: each hand-over between threads costs more than a row.
 const ROWS_AHEAD: usize = 512;
 
@@ -41,6 +44,8 @@ const VERSION_MIN: [u32; 3] = [3, 51, 3];
 pub struct SqliteStore {
     writer: Arc<Mutex<Writer>>,
     readers: SqlitePool,
+    /// What the engine reads with, so that no caller's long list keeps a batch waiting.
+    engine_readers: SqlitePool,
     time: Time,
     hook: Option<StatementHook>,
 }
@@ -65,14 +70,9 @@ impl SqliteStore {
         }
         let writer = Arc::new(Mutex::new(Writer { conn, may_be_open: false }));
         found(&writer, &clock).await?;
-        let readers = PoolOptions::<Sqlite>::new()
-            .max_connections(readers.max(1))
-            .acquire_timeout(READER_WAIT)
-            .test_before_acquire(false)
-            .connect_with(common(&path).read_only(true))
-            .await
-            .map_err(error::of)?;
-        Ok(Self { writer, readers, time: Time::new(clock), hook: statement_hook })
+        let engine_readers = readers_of(&path, ENGINE_READERS).await?;
+        let readers = readers_of(&path, readers).await?;
+        Ok(Self { writer, readers, engine_readers, time: Time::new(clock), hook: statement_hook })
     }
 
     /// Brings the schema of a database up to date, and makes the database where there is none. Nothing happens where it is
@@ -104,7 +104,7 @@ impl SqliteStore {
         Ok(pending)
     }
 
-    /// The store's epoch: 1 in a new store, and one more with every restore of a backup.
+    /// The store's epoch: 1 in a new store. Quotes of another epoch are worth nothing.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -118,6 +118,7 @@ impl SqliteStore {
     /// waited for.
     pub async fn close(self) {
         self.readers.close().await;
+        self.engine_readers.close().await;
         // A rollback that a dropped batch left behind holds the lock until it is done.
         drop(self.writer.lock().await);
         let Some(writer) = Arc::into_inner(self.writer) else { return };
@@ -132,6 +133,12 @@ impl SqliteStore {
         Transaction::begin(writer, self.hook.as_ref()).await
     }
 
+    /// A reader for the engine, on a snapshot.
+    pub(crate) async fn engine_reader(&self) -> Result<Reader<'_>, StoreError> {
+        let snapshot = self.engine_readers.begin().await.map_err(error::of)?;
+        Ok(Reader::new(snapshot, self.hook.as_ref()))
+    }
+
     /// A reader, on a snapshot.
     pub(crate) async fn reader(&self) -> Result<Reader<'_>, StoreError> {
         let snapshot = self.readers.begin().await.map_err(error::of)?;
@@ -143,11 +150,23 @@ impl SqliteStore {
     }
 }
 
+async fn readers_of(path: &Path, count: u32) -> Result<SqlitePool, StoreError> {
+    PoolOptions::<Sqlite>::new()
+        .max_connections(count.max(1))
+        .acquire_timeout(READER_WAIT)
+        .test_before_acquire(false)
+        .connect_with(common(path).read_only(true))
+        .await
+        .map_err(error::of)
+}
+
 fn common(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(false)
         .foreign_keys(true)
+        // Without it `replace` deletes rows behind the backs of the guards.
+        .pragma("recursive_triggers", "on")
         .busy_timeout(BUSY_TIMEOUT)
         .row_buffer_size(ROWS_AHEAD)
         .statement_cache_capacity(STATEMENTS_KEPT)

@@ -46,11 +46,16 @@ async fn overdue(
     world: &mut World,
 ) -> Result<Touched, StoreError> {
     let needed = footprint.accounts.iter().filter(|(_, need)| **need == AccountNeed::Lots);
-    let asked: Vec<_> = needed.map(|(id, _)| keys::id!(id)).collect();
+    let needed: Vec<MembershipId> = needed.map(|(id, _)| *id).collect();
     let mut touched = Touched::default();
-    if asked.is_empty() {
+    if needed.is_empty() {
         return Ok(touched);
     }
+    // An account without live holds has none that is over: most batches ask for an empty list, which ends the statement
+    // before it looks at anything.
+    let has_holds =
+        |id: &&MembershipId| world.accounts.get(*id).is_some_and(|account| account.live_holds > 0);
+    let asked: Vec<_> = needed.iter().filter(has_holds).map(|id| keys::id!(id)).collect();
     // From the few that are overdue to their legs: an account may have had any number of exchanges.
     let rows = session
         .rows(
@@ -58,7 +63,8 @@ async fn overdue(
              from reservation
              cross join exchange_leg on exchange_leg.reservation_id = reservation.reservation_id
              join record on record.record_id = reservation.last_record_id
-             where reservation.decided_at is null and reservation.hold_expires_at <= ?1
+             where json_array_length(?2) > 0
+                 and reservation.decided_at is null and reservation.hold_expires_at <= ?1
                  and exchange_leg.source_membership_id in (select unhex(value) from json_each(?2))",
             vec![Bind::Int(world.now.micros()), keys::array(&asked)?],
         )

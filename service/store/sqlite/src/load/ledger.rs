@@ -20,7 +20,6 @@ pub(super) async fn load(
     touched: Touched,
     world: &mut World,
 ) -> Result<(), StoreError> {
-    accounts(session, footprint, world).await?;
     let needed = footprint.accounts.iter().filter(|(_, need)| **need == AccountNeed::Lots);
     lots(session, &needed.map(|(id, _)| *id).collect(), world).await?;
     let initiators: Vec<&PartnerCode> = footprint.initiators.union(&touched.initiators).collect();
@@ -41,7 +40,7 @@ pub(super) async fn load(
     Ok(())
 }
 
-async fn accounts(
+pub(super) async fn accounts(
     session: &mut Session<'_>,
     footprint: &Footprint,
     world: &mut World,

@@ -41,3 +41,32 @@ async fn append_only_tables_can_be_neither_changed_nor_emptied() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_reservation_that_ended_stays_as_it_ended() {
+    let fixture = Fixture::new().await;
+    let pair = fixture.pair().await;
+    fixture.committed(&pair, 30).await;
+    let url = format!("sqlite://{}", fixture.path().display());
+    let mut raw = SqliteConnection::connect(&url).await.unwrap();
+    for (statement, said) in [
+        ("update reservation set state = 'PREPARED', decided_at = null", "final: reservation"),
+        ("delete from reservation", "append-only: reservation"),
+    ] {
+        let text = sqlx::query(statement).execute(&mut raw).await.unwrap_err().to_string();
+        assert!(text.contains(said), "{statement}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn replacing_a_row_does_not_go_around_the_guards() {
+    let fixture = Fixture::new().await;
+    let pair = fixture.pair().await;
+    fixture.committed(&pair, 30).await;
+    let transaction = fixture.store.transaction().await;
+    let mut transaction = transaction.unwrap();
+    let replace = "insert or replace into record select * from record where record_number = 1";
+    let result = transaction.session().unwrap().run(replace, Vec::new()).await;
+    let text = result.unwrap_err().to_string();
+    assert!(text.contains("append-only: record"), "{text}");
+}
