@@ -63,7 +63,7 @@ async fn ends_of(session: &mut Session<'_>, ends: Ends) -> Result<Vec<EndView>, 
          from membership
          join program on program.program_id = membership.program_id
          join partner on partner.partner_code = program.partner_code
-         left join membership as other on other.membership_id = iif(membership.membership_id = ?1, ?2, ?1)
+         left join membership as other on other.membership_id = case when membership.membership_id = ?1 then ?2 else ?1 end
          left join program as other_program on other_program.program_id = other.program_id
          left join consent_in_force on consent_in_force.membership_id = membership.membership_id
              and consent_in_force.recipient_code = other_program.partner_code
