@@ -1,6 +1,7 @@
 //! The gate: what every call passes before its body is looked at, and what is logged of it.
 //!
-//! In order: the principal of the connection, the method's row, the role, and whether the partner is registered.
+//! In order: the principal of the connection, the method's row, the role, and whether the partner is registered. Then the
+//! call has its deadline, which counts the reading of its body too.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,6 +16,7 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 
 use crate::authz::{TABLE, authorize};
+use crate::deadline;
 use crate::peer::PeerInfo;
 use crate::status;
 
@@ -134,7 +136,16 @@ where
     // The party as logs name it: a partner's code, never a person.
     let party = caller.request_scope();
     request.extensions_mut().insert(Arc::new(caller));
-    let response = inner.call(request).await?;
+    let response = if path.starts_with(OURS) {
+        let allowed = deadline::of_call(request.headers());
+        match tokio::time::timeout(allowed, inner.call(request)).await {
+            Ok(response) => response?,
+            Err(_) => status::of_deadline().into_http(),
+        }
+    } else {
+        // Watching health and asking for descriptors are streams: they end with their connection.
+        inner.call(request).await?
+    };
     let said = Status::from_header_map(response.headers());
     let unreadable = said.as_ref().and_then(status::of_unreadable);
     log(&path, &party, unreadable.as_ref().or(said.as_ref()), started);
@@ -152,5 +163,69 @@ fn log(path: &str, party: &str, status: Option<&Status>, started: Instant) {
             tracing::error!(method, party, elapsed_us, ?code, "failed");
         }
         Some(code) => tracing::info!(method, party, elapsed_us, ?code, "refused"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use tonic::Code;
+    use tonic_types::StatusExt;
+
+    use super::*;
+    use crate::peer::{Principal, TrustDomain};
+
+    /// Knows everybody, or nobody.
+    struct Everybody(bool);
+
+    impl Registry for Everybody {
+        async fn require(&self, _caller: &Caller) -> Result<(), Status> {
+            if self.0 { Ok(()) } else { Err(Status::unauthenticated("nobody knows you")) }
+        }
+    }
+
+    fn call(path: &str, timeout: &str) -> http::Request<()> {
+        let domain = TrustDomain::parse("alliance.example").unwrap();
+        let principal = Principal::from_path("partner/airline/partner/till-7", &domain).map(Arc::new);
+        let peer = PeerInfo { principal, remote: "127.0.0.1:1".parse().unwrap() };
+        http::Request::builder().uri(path).header("grpc-timeout", timeout).extension(peer).body(()).unwrap()
+    }
+
+    /// The status of a call whose handler never answers.
+    async fn of_a_call_that_hangs(registry: Everybody, request: http::Request<()>) -> Status {
+        let hanging = tower::service_fn(|_: http::Request<()>| {
+            std::future::pending::<Result<http::Response<Body>, Infallible>>()
+        });
+        let mut gated = Gate::new(Arc::new(registry)).layer(hanging);
+        let Ok(response) = gated.call(request).await;
+        Status::from_header_map(response.headers()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_call_that_hangs_is_told_that_its_deadline_passed_and_to_ask_again() {
+        for timeout in ["1n", "5m", "20m"] {
+            let request = call("/pointbridge.v1.ExchangeService/PrepareExchange", timeout);
+            let status = of_a_call_that_hangs(Everybody(true), request).await;
+            assert_eq!(status.code(), Code::DeadlineExceeded, "{timeout}");
+            let details = status.get_error_details();
+            assert_eq!(details.error_info().map(|info| info.reason.as_str()), Some("DEADLINE_EXCEEDED"));
+            assert!(details.retry_info().is_some());
+        }
+    }
+
+    #[tokio::test]
+    async fn who_may_not_call_is_told_so_before_anything_is_read() {
+        let status =
+            of_a_call_that_hangs(Everybody(true), call("/pointbridge.v1.PartnerService/CreatePartner", "1H"))
+                .await;
+        assert_eq!(status.code(), Code::PermissionDenied);
+        let status =
+            of_a_call_that_hangs(Everybody(true), call("/pointbridge.v1.PartnerService/Nothing", "1H")).await;
+        assert_eq!(status.code(), Code::Unimplemented);
+        let status =
+            of_a_call_that_hangs(Everybody(false), call("/pointbridge.v1.LedgerService/GetBalance", "1H"))
+                .await;
+        assert_eq!(status.code(), Code::Unauthenticated);
     }
 }

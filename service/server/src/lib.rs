@@ -7,6 +7,7 @@ pub mod acceptor;
 pub mod authz;
 pub mod cli;
 pub mod config;
+pub mod deadline;
 pub mod demo;
 pub mod gate;
 pub mod hub;

@@ -31,7 +31,7 @@ pub fn of_rejection(rejection: &Rejection) -> Status {
         Class::Exhausted => {
             details.add_quota_failure_violation(subject, message);
         }
-        Class::Unavailable | Class::Conflict => {
+        Class::Unavailable | Class::Conflict | Class::Deadline => {
             details.set_retry_info(Some(RETRY_AFTER));
         }
         _ if !subject.is_empty() => {
@@ -74,6 +74,14 @@ pub fn of_read_error(error: &StoreError) -> Status {
 #[must_use]
 pub fn of_fault(what: &str) -> Status {
     of_rejection(&refusal(Reason::Internal, what))
+}
+
+/// The status of a call that took too long.
+#[must_use]
+pub fn of_deadline() -> Status {
+    let what = "the deadline passed before the answer was there; what was asked for may have been done: retry with the same \
+                request_id to learn it";
+    of_rejection(&refusal(Reason::DeadlineExceeded, what))
 }
 
 /// What the gRPC library says where it could not read a request, in this interface's words; `None` for every other status.
