@@ -11,9 +11,10 @@ mod standing;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use pointbridge_core::command::{Envelope, PRECEDENCE, RequestRejection, StandingRejection};
+use pointbridge_core::command::{Envelope, PRECEDENCE, RequestRejection, StandingRejection, decide_batch};
+use pointbridge_core::record::{Body, SealedRecord};
 use pointbridge_core::rejection::Reason;
-use pointbridge_core::world::{Changes, Footprint};
+use pointbridge_core::world::{Changes, Facts, Footprint};
 use pointbridge_store::Store;
 use pointbridge_tests::hub::Hub;
 
@@ -38,7 +39,27 @@ async fn refuse<S: Store>(hub: &Hub<S>, lines: impl IntoIterator<Item = Line>) -
     seen
 }
 
-/// Writes what no command of today can make, a suspended partner or a frozen membership.
+/// Does what a command asks for and makes something else of it, in its record and in its rows: what no command of today
+/// can make.
+async fn bend<S: Store, T: Send + 'static>(
+    hub: &Hub<S>,
+    envelope: Arc<Envelope>,
+    change: impl Fn(&mut Body, &mut Changes) -> T + Send + Sync,
+) -> T {
+    let mut footprint = Footprint::default();
+    envelope.footprint(&Facts::default(), &mut footprint);
+    let batch = [envelope];
+    let decide = |mut world| {
+        let (mut changes, _) = decide_batch(&mut world, &batch);
+        let mut record = (*changes.records[0].record).clone();
+        let answer = change(&mut record.body, &mut changes);
+        changes.records[0] = SealedRecord::seal(record, changes.records[0].salt).unwrap();
+        (changes, answer)
+    };
+    hub.store.transact(&footprint, decide).await.unwrap()
+}
+
+/// Writes what no record can tell today, a frozen membership: to be undone before the check looks at it.
 async fn force<S: Store>(hub: &Hub<S>, changes: Changes) {
     hub.store.transact(&Footprint::default(), |_| (changes.clone(), ())).await.unwrap();
 }

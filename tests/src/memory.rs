@@ -94,6 +94,6 @@ impl Store for MemoryStore {
     async fn audit(&self, visit: &mut (dyn FnMut(AuditRow) + Send)) -> Result<Timestamp, StoreError> {
         let state = self.state();
         audit::rows(&state, visit);
-        Ok(self.now(&state))
+        Ok(state.last_now)
     }
 }

@@ -4,17 +4,22 @@ use std::collections::BTreeMap;
 
 use pointbridge_store::AuditRow;
 
-use crate::exchanges::{Exchanges, LegLine, ReservationRow};
+use crate::consents::Consents;
+use crate::content::Content;
+use crate::exchanges::{Exchanges, ReservationRow, references_text};
 use crate::form::{self, Homes};
 use crate::invariant::Invariant;
 use crate::ledger::{AccountRow, Ledger, LotSums, Origin};
+use crate::legs::LegLine;
 use crate::lines::{Lines, LotKey, MemberLine, MovementLine, ObligationLine, PostingLine};
-use crate::members::{Members, consent_key};
+use crate::members::Members;
 use crate::names::{Name, Names};
 use crate::owed::{Exposure, Owed};
+use crate::parties::Parties;
 use crate::records::{Proven, RecordRow, Records};
 use crate::report::{Findings, Report};
-use crate::terms::{AgreementRow, Agreements};
+use crate::requests::{RequestRow, Requests};
+use crate::terms::Agreements;
 
 /// A check under way: fed with rows by [`Check::see`], ended by [`Check::finish`].
 #[derive(Debug)]
@@ -23,6 +28,7 @@ pub struct Check {
     tables: BTreeMap<&'static str, u64>,
     findings: Findings,
     records: Records,
+    requests: Requests,
     homes: Homes,
     postings: Lines<PostingLine>,
     movements: Lines<MovementLine>,
@@ -30,7 +36,9 @@ pub struct Check {
     ledger: Ledger,
     exchanges: Exchanges,
     agreements: Agreements,
+    parties: Parties,
     members: Members,
+    consents: Consents,
     owed: Owed,
 }
 
@@ -49,6 +57,7 @@ impl Check {
             tables: BTreeMap::new(),
             findings: Findings::none(),
             records: Records::default(),
+            requests: Requests::default(),
             homes: Homes::default(),
             postings: Lines::new(Invariant::PostingRows, "posting"),
             movements: Lines::new(Invariant::LotMovementRows, "lot movement"),
@@ -56,7 +65,9 @@ impl Check {
             ledger: Ledger::default(),
             exchanges: Exchanges::default(),
             agreements: Agreements::default(),
+            parties: Parties::default(),
             members: Members::default(),
+            consents: Consents::default(),
             owed: Owed::default(),
         }
     }
@@ -73,17 +84,27 @@ impl Check {
             row @ (AuditRow::Posting { .. } | AuditRow::LotMovement { .. } | AuditRow::Obligation { .. }) => {
                 self.line(row);
             }
-            row @ (AuditRow::Reservation { .. } | AuditRow::Leg { .. }) => self.exchange(row),
-            row @ (AuditRow::Program { .. }
-            | AuditRow::Membership { .. }
-            | AuditRow::Agreement { .. }
-            | AuditRow::AgreementVersion { .. }
-            | AuditRow::ConsentInForce { .. }) => self.party(row),
+            row @ (AuditRow::Reservation { .. } | AuditRow::Leg(_)) => self.exchange(row),
+            row @ (AuditRow::Partner { .. } | AuditRow::Program { .. }) => {
+                self.parties.row(&row, &self.records, &mut self.findings);
+            }
+            row @ (AuditRow::Membership { .. } | AuditRow::LinkCode { .. }) => {
+                self.members.row(row, &self.records, &mut self.names, &mut self.findings);
+            }
+            row @ (AuditRow::Agreement { .. } | AuditRow::AgreementVersion { .. }) => {
+                self.agreements.row(row, &self.records, &mut self.findings);
+            }
+            row @ (AuditRow::Consent { .. }
+            | AuditRow::ConsentWithdrawal { .. }
+            | AuditRow::ConsentInForce { .. }) => {
+                self.consents.row(row, &self.records, &mut self.findings);
+            }
             row => self.sum(row),
         }
     }
 
-    /// Judges what only the whole can tell, with the store's clock at the snapshot in microseconds since 1970.
+    /// Judges what only the whole can tell, with the store's latest time at the snapshot in microseconds since 1970: what
+    /// is late is late by what the store has decided since, and not by how long it has been standing still.
     #[must_use]
     pub fn finish(mut self, now_micros: i64) -> Report {
         let findings = &mut self.findings;
@@ -94,11 +115,13 @@ impl Check {
         if self.records.have_gap(&["MEMBERSHIP_REGISTERED"]) {
             self.ledger.open_all_stored();
         }
-        self.ledger.finish(&self.exchanges.holds(), findings);
+        self.ledger.finish(&self.exchanges.holds(), &self.records, findings);
         self.owed.finish(&self.exchanges, findings);
+        self.parties.finish(&self.records, findings);
         self.agreements.finish(&self.records, findings);
         self.members.finish(&self.records, findings);
-        self.records.finish(now_micros, findings);
+        self.consents.finish(&self.records, findings);
+        self.requests.finish(now_micros, &self.records, findings);
         Report {
             rows: self.tables.values().sum(),
             tables: self.tables,
@@ -107,58 +130,90 @@ impl Check {
     }
 
     fn record(&mut self, row: &RecordRow) {
-        let Some(proven) = self.records.read(row, &mut self.names, &mut self.findings) else { return };
-        self.bodies(&proven);
+        let Some(proven) = self.records.read(row, &mut self.names, &mut self.findings) else {
+            self.requests.doubtful(self.names.of(&row.record_id), &row.kind, row.decided_at);
+            return;
+        };
         let Proven { name, content, value } = proven;
+        self.requests.record(&name, &content, &mut self.names);
+        self.homes(&name, &content);
         form::judge(&content, &self.homes, &mut self.findings);
+        for (membership, change) in
+            self.exchanges.phase(&name, &content, &value, &mut self.names, &mut self.findings)
+        {
+            self.ledger.hold(&membership, change);
+        }
+        self.lines(&name, &content);
+        self.bodies(&name, content);
+    }
+
+    /// Takes in a record's lines, to be compared with rows.
+    fn lines(&mut self, name: &Name, content: &Content) {
         let window = content.window_id.as_deref().map(|id| self.names.of(id));
-        self.owed.record(&name, &content, window, &mut self.findings);
+        self.owed.record(name, content, window, &mut self.findings);
         let names = &mut self.names;
         let postings: Vec<_> = content.postings.iter().map(|line| PostingLine::of(line, names)).collect();
         for (line, number) in postings.iter().zip(1_i64..) {
             self.ledger.post((name.clone(), number), line, Origin::Record);
         }
-        self.postings.expect(&name, postings);
+        self.postings.expect(name, postings);
         let lots: Vec<_> = content.lots.iter().map(|line| MovementLine::of(line, names)).collect();
         for line in &lots {
             self.ledger.move_lot(line);
         }
-        self.movements.expect(&name, lots);
+        self.movements.expect(name, lots);
         let window = content.window_id.as_deref().unwrap_or("none");
         let owed = content.obligations.iter().map(|line| ObligationLine::of(line, window, names));
         let owed: Vec<_> = owed.collect();
         for line in &owed {
             self.owed.owe(line);
         }
-        self.obligations.expect(&name, owed);
-        self.exchanges.phase(&name, &content, &value, &mut self.names, &mut self.findings);
-        if let Some(agreement) = content.body.agreement {
-            self.agreements.record(&name, agreement, &mut self.findings);
-        }
+        self.obligations.expect(name, owed);
     }
 
-    fn bodies(&mut self, proven: &Proven) {
-        let Proven { name, content, .. } = proven;
+    /// Takes in what a record's form and lines are judged by.
+    fn homes(&mut self, name: &Name, content: &Content) {
         if let Some(program) = &content.body.program {
-            self.members.program(program);
             self.homes.scales.insert(program.program_id.clone(), program.scale);
         }
         if let Some(membership) = &content.body.membership {
-            self.members.membership(membership);
             let home = (membership.membership_id.clone(), membership.program_id.clone());
             self.homes.programs.extend([home]);
             let account = self.names.of(&membership.membership_id);
             self.ledger.open(&account);
         }
-        if let Some(consent) = &content.body.consent {
-            self.members.granted(consent);
-        }
-        if let Some(withdrawal) = &content.body.withdrawal {
-            self.members.withdrawn(&withdrawal.consent);
-        }
         let prepared = content.body.exchange.as_ref().filter(|_| content.kind == "EXCHANGE_PREPARED");
         if let Some(exchange) = prepared {
             self.agreements.judge_legs(name, exchange, &self.records, &mut self.findings);
+        }
+    }
+
+    /// Takes in what a record is about, to be compared with rows.
+    fn bodies(&mut self, name: &Name, content: Content) {
+        let body = content.body;
+        if let Some(partner) = body.partner {
+            self.parties.partner(partner);
+        }
+        if let Some(program) = &body.program {
+            self.parties.program(program);
+        }
+        if let Some(membership) = &body.membership {
+            self.members.membership(membership);
+        }
+        if let Some(code) = body.link_code {
+            self.members.link_code(code);
+        }
+        if let Some(merge) = body.merge {
+            self.members.merge(name, merge, &mut self.names);
+        }
+        if let Some(agreement) = body.agreement {
+            self.agreements.record(name, agreement, &mut self.findings);
+        }
+        if let Some(consent) = &body.consent {
+            self.consents.granted(consent);
+        }
+        if let Some(withdrawal) = body.withdrawal {
+            self.consents.withdrawn(withdrawal);
         }
     }
 
@@ -241,6 +296,9 @@ impl Check {
                 reservation_id,
                 state,
                 initiator_code,
+                order_reference,
+                store_reference,
+                till_reference,
                 prepared_at,
                 hold_expires_at,
                 decided_at,
@@ -250,6 +308,11 @@ impl Check {
                 let row = ReservationRow {
                     state,
                     initiator: initiator_code,
+                    references: references_text(
+                        &order_reference,
+                        store_reference.as_deref(),
+                        till_reference.as_deref(),
+                    ),
                     prepared_at,
                     hold_expires_at,
                     decided_at,
@@ -259,65 +322,23 @@ impl Check {
                 let id = names.of(&reservation_id);
                 exchanges.row(&id, &row, records, names, findings);
             }
-            AuditRow::Leg {
-                reservation_id,
-                number,
-                source_membership_id,
-                destination_membership_id,
-                source_points,
-                credited_points,
-                debtor_code,
-                creditor_code,
-                currency,
-                money,
-            } => {
-                let line = LegLine {
-                    source: names.of(&source_membership_id),
-                    destination: names.of(&destination_membership_id),
-                    source_points,
-                    credited_points,
-                    debtor: names.of(&debtor_code),
-                    creditor: names.of(&creditor_code),
-                    currency: names.of(&currency),
-                    money,
-                };
-                exchanges.leg_row(&names.of(&reservation_id), number, line, findings);
-            }
-            _ => {}
-        }
-    }
-
-    fn party(&mut self, row: AuditRow) {
-        match row {
-            AuditRow::Program { program_id, partner_code, scale } => {
-                self.members.program_row(program_id, &partner_code, scale);
-            }
-            AuditRow::Membership { membership_id, program_id, external_reference, reference_salt } => {
-                self.members.membership_row(membership_id, &program_id, &external_reference, &reference_salt);
-            }
-            AuditRow::Agreement { agreement_id, low_code, high_code, active_version, latest_version } => {
-                let row = AgreementRow { low: low_code, high: high_code, active_version, latest_version };
-                self.agreements.row(agreement_id, &row);
-            }
-            AuditRow::AgreementVersion { agreement_id, version, terms, terms_hash } => {
-                self.agreements.version_row((agreement_id, version), &terms, &terms_hash);
-            }
-            AuditRow::ConsentInForce { membership_id, recipient_code, scope, consent_id, is_withdrawn } => {
-                let key = consent_key(&membership_id, &recipient_code, &scope);
-                self.members.consent_row(key, consent_id, is_withdrawn);
+            AuditRow::Leg(leg) => {
+                let line = LegLine::of_row(&leg, names);
+                exchanges.leg_row(&names.of(&leg.reservation_id), leg.number, line, findings);
             }
             _ => {}
         }
     }
 
     fn sum(&mut self, row: AuditRow) {
-        let Self { names, .. } = self;
+        let Self { names, records, requests, findings, .. } = self;
         match row {
             AuditRow::Window { window_id, opens_at, closes_at } => {
                 self.owed.window_row(names.of(&window_id), opens_at, closes_at);
             }
             AuditRow::Request { scope, method, request_id, record_id } => {
-                self.records.request((scope, method, request_id), &record_id, &mut self.findings);
+                let row = RequestRow { scope, method, request_id };
+                requests.row(row, &record_id, records, names, findings);
             }
             AuditRow::Account { membership_id, posted, held, postings, live_holds } => {
                 let row = AccountRow { posted, held, postings, live_holds };
@@ -355,21 +376,25 @@ impl Check {
 const fn table(row: &AuditRow) -> &'static str {
     match row {
         AuditRow::Window { .. } => "settlement_window",
-        AuditRow::Program { .. } => "program",
-        AuditRow::Membership { .. } => "membership",
-        AuditRow::Agreement { .. } => "agreement",
-        AuditRow::AgreementVersion { .. } => "agreement_version",
         AuditRow::Record { .. } => "record",
         AuditRow::Posting { .. } => "posting",
         AuditRow::LotMovement { .. } => "lot_movement",
         AuditRow::Obligation { .. } => "obligation",
         AuditRow::Request { .. } => "request",
+        AuditRow::Partner { .. } => "partner",
+        AuditRow::Program { .. } => "program",
+        AuditRow::Membership { .. } => "membership",
+        AuditRow::LinkCode { .. } => "link_code",
+        AuditRow::Agreement { .. } => "agreement",
+        AuditRow::AgreementVersion { .. } => "agreement_version",
+        AuditRow::Consent { .. } => "consent",
+        AuditRow::ConsentWithdrawal { .. } => "consent_withdrawal",
+        AuditRow::ConsentInForce { .. } => "consent_in_force",
         AuditRow::Reservation { .. } => "reservation",
-        AuditRow::Leg { .. } => "exchange_leg",
+        AuditRow::Leg(_) => "exchange_leg",
         AuditRow::Account { .. } => "account",
         AuditRow::Lot { .. } => "lot",
         AuditRow::Exposure { .. } => "exposure",
         AuditRow::Initiator { .. } => "initiator",
-        AuditRow::ConsentInForce { .. } => "consent_in_force",
     }
 }

@@ -16,6 +16,8 @@ pub(crate) struct Content {
     pub(crate) schema: String,
     pub(crate) record_id: String,
     pub(crate) kind: String,
+    pub(crate) who: String,
+    pub(crate) parties: Vec<String>,
     pub(crate) decided_at: Micros,
     pub(crate) window_id: Option<String>,
     pub(crate) body: Body,
@@ -27,12 +29,15 @@ pub(crate) struct Content {
     pub(crate) obligations: Vec<Obligation>,
 }
 
-/// Exactly one of these is there; those that the check has no use for are all absent here.
+/// Exactly one of these is there.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Body {
+    pub(crate) partner: Option<Partner>,
     pub(crate) program: Option<Program>,
     pub(crate) agreement: Option<AgreementBody>,
     pub(crate) membership: Option<Membership>,
+    pub(crate) link_code: Option<LinkCode>,
+    pub(crate) merge: Option<Merge>,
     pub(crate) consent: Option<Consent>,
     pub(crate) withdrawal: Option<WithdrawalBody>,
     pub(crate) points: Option<Points>,
@@ -73,10 +78,25 @@ pub(crate) struct Obligation {
 }
 
 #[derive(Debug, Deserialize)]
+pub(crate) struct Partner {
+    pub(crate) code: String,
+    pub(crate) name: String,
+    pub(crate) status: String,
+    pub(crate) created_at: Micros,
+    pub(crate) updated_at: Micros,
+}
+
+#[derive(Debug, Deserialize)]
 pub(crate) struct Program {
     pub(crate) program_id: String,
     pub(crate) partner: String,
+    pub(crate) code: String,
+    pub(crate) name: String,
     pub(crate) scale: i64,
+    pub(crate) custody: String,
+    pub(crate) points_expiry_months: i64,
+    pub(crate) created_at: Micros,
+    pub(crate) updated_at: Micros,
 }
 
 #[derive(Debug, Deserialize)]
@@ -84,6 +104,23 @@ pub(crate) struct Membership {
     pub(crate) membership_id: String,
     pub(crate) program_id: String,
     pub(crate) reference_commitment: String,
+    pub(crate) status: String,
+    pub(crate) created_at: Micros,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct LinkCode {
+    pub(crate) link_code_id: String,
+    pub(crate) membership_id: String,
+    pub(crate) partner: String,
+    pub(crate) expires_at: Micros,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Merge {
+    pub(crate) link_code_id: String,
+    pub(crate) membership: Membership,
+    pub(crate) linked_membership_id: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -92,11 +129,24 @@ pub(crate) struct Consent {
     pub(crate) membership_id: String,
     pub(crate) recipient: String,
     pub(crate) scope: String,
+    pub(crate) purpose: String,
+    pub(crate) notice_version: String,
+    pub(crate) evidence_hash: String,
+    pub(crate) granted_at: Micros,
+    pub(crate) expires_at: Option<Micros>,
 }
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct WithdrawalBody {
     pub(crate) consent: Consent,
+    pub(crate) withdrawal: Withdrawal,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Withdrawal {
+    pub(crate) consent_id: String,
+    pub(crate) reason: String,
+    pub(crate) withdrawn_at: Micros,
 }
 
 #[derive(Debug, Deserialize)]
@@ -120,6 +170,9 @@ pub(crate) struct Agreement {
     pub(crate) pair: Pair,
     pub(crate) latest_version: i64,
     pub(crate) active_version: Option<i64>,
+    pub(crate) active_since: Option<Micros>,
+    pub(crate) pending_version: Option<i64>,
+    pub(crate) created_at: Micros,
 }
 
 #[derive(Debug, Deserialize)]
@@ -132,9 +185,11 @@ pub(crate) struct Pair {
 pub(crate) struct Version {
     pub(crate) agreement_id: String,
     pub(crate) version: i64,
+    pub(crate) author: String,
     /// Read as [`Terms`], and hashed as it stands.
     pub(crate) terms: serde_json::Value,
     pub(crate) terms_hash: String,
+    pub(crate) proposed_at: Micros,
 }
 
 #[derive(Debug, Deserialize)]
@@ -177,9 +232,17 @@ pub(crate) struct Exchange {
     pub(crate) state: String,
     pub(crate) initiator: String,
     pub(crate) legs: Vec<Leg>,
+    pub(crate) references: References,
     pub(crate) prepared_at: Micros,
     pub(crate) hold_expires_at: Micros,
     pub(crate) decided_at: Option<Micros>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct References {
+    pub(crate) order: String,
+    pub(crate) store: Option<String>,
+    pub(crate) till: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -203,6 +266,7 @@ pub(crate) struct Side {
     pub(crate) program_id: String,
     pub(crate) partner: String,
     pub(crate) membership_id: String,
+    pub(crate) custody: String,
 }
 
 #[derive(Debug, Deserialize)]

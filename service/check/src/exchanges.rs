@@ -1,4 +1,4 @@
-//! Reservations and legs: two phases, their rows, and what is held meanwhile.
+//! Reservations: two phases, their times, their rows, and what is held meanwhile.
 //!
 //! Kept: one entry per reservation with its legs. Where a phase's record proves nothing, the reservation's row is taken
 //! at its word for that phase, and so are its legs where no record tells them.
@@ -8,8 +8,9 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::content::{Content, Exchange};
+use crate::content::{Content, Exchange, References};
 use crate::invariant::Invariant;
+use crate::legs::LegLine;
 use crate::names::{Name, Names, or_none};
 use crate::records::Records;
 use crate::report::Findings;
@@ -28,33 +29,12 @@ pub(crate) struct Holds {
     pub(crate) count: i128,
 }
 
-/// A leg, as far as its row repeats it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LegLine {
-    pub(crate) source: Name,
-    pub(crate) destination: Name,
-    pub(crate) source_points: i64,
-    pub(crate) credited_points: i64,
-    pub(crate) debtor: Name,
-    pub(crate) creditor: Name,
-    pub(crate) currency: Name,
-    pub(crate) money: i64,
-}
-
-impl fmt::Display for LegLine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { source, destination, source_points, credited_points, debtor, creditor, currency, money } =
-            self;
-        write!(f, "{source_points} of {source} become {credited_points} of {destination}, ")?;
-        write!(f, "{debtor} owes {creditor} {money} millionths of {currency}")
-    }
-}
-
 /// A row of `reservation`, or what it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ReservationRow {
     pub(crate) state: String,
     pub(crate) initiator: String,
+    pub(crate) references: String,
     pub(crate) prepared_at: i64,
     pub(crate) hold_expires_at: i64,
     pub(crate) decided_at: Option<i64>,
@@ -64,8 +44,10 @@ pub(crate) struct ReservationRow {
 
 impl fmt::Display for ReservationRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { state, initiator, prepared_at, hold_expires_at, prepare_record, last_record, .. } = self;
-        write!(f, "{state} by {initiator}, prepared at {prepared_at}, held until {hold_expires_at}, ")?;
+        let Self { state, initiator, references, prepared_at, .. } = self;
+        let Self { hold_expires_at, prepare_record, last_record, .. } = self;
+        write!(f, "{state} by {initiator} for {references}, ")?;
+        write!(f, "prepared at {prepared_at}, held until {hold_expires_at}, ")?;
         let decided = or_none(self.decided_at);
         write!(f, "decided at {decided}, prepared by {prepare_record}, last {last_record}")
     }
@@ -88,6 +70,7 @@ struct Leg {
 #[derive(Debug)]
 struct Reservation {
     initiator: Name,
+    references: Box<str>,
     prepared_at: i64,
     hold_expires_at: i64,
     prepare: Option<Name>,
@@ -105,7 +88,7 @@ struct Reservation {
 pub(crate) struct Exchanges(BTreeMap<Name, Reservation>);
 
 impl Exchanges {
-    /// Takes in one phase's record.
+    /// Takes in one phase's record. Answers with what it changes in what accounts hold.
     pub(crate) fn phase(
         &mut self,
         record: &Name,
@@ -113,52 +96,31 @@ impl Exchanges {
         value: &Value,
         names: &mut Names,
         findings: &mut Findings,
-    ) {
-        let Some(exchange) = &content.body.exchange else { return };
+    ) -> Vec<(Name, i128)> {
+        let Some(exchange) = &content.body.exchange else { return Vec::new() };
         let reservation =
             self.0.entry(names.of(&exchange.reservation_id)).or_insert_with(|| open(exchange, names));
-        let row = || format!("record {record}");
-        let twin = twin(value);
         let state = format!("EXCHANGE_{}", exchange.state);
-        findings.compare(Invariant::ReservationState, row(), &content.kind, &state);
-        if content.kind == "EXCHANGE_PREPARED" {
-            if let Some(before) = &reservation.prepare {
-                findings.add(
-                    Invariant::ReservationState,
-                    row(),
-                    "one prepare",
-                    format!("one after {before}"),
-                );
-                return;
-            }
-            if let Some(end) = &reservation.end {
-                let found = format!("one after {}", end.record);
-                findings.add(Invariant::ReservationState, row(), "a prepare before the end", found);
-            }
-            reservation.prepare = Some(record.clone());
-            reservation.twin = Some(twin);
-            return;
+        findings.compare(Invariant::ReservationState, format!("record {record}"), &content.kind, &state);
+        let is_taken = if content.kind == "EXCHANGE_PREPARED" {
+            reservation.begin(record, twin(value), findings)
+        } else {
+            let state = names.of(content.kind.trim_start_matches("EXCHANGE_"));
+            let decided_at = exchange.decided_at.map_or(content.decided_at.0, |at| at.0);
+            reservation.finish(End { record: record.clone(), state, decided_at }, twin(value), findings)
+        };
+        if !is_taken {
+            return Vec::new();
         }
-        if let Some(before) = &reservation.end {
-            let found = format!("one after {}", before.record);
-            findings.add(Invariant::ReservationState, row(), "one end", found);
-            return;
-        }
-        if let Some(prepared) = reservation.twin {
-            findings.checked(Invariant::PhasesMatch);
-            if prepared != twin {
-                let expected = format!("the exchange of record {}", or_none(reservation.prepare.as_ref()));
-                findings.add(
-                    Invariant::PhasesMatch,
-                    row(),
-                    expected,
-                    "another initiator, leg, reference or time",
-                );
-            }
-        }
-        let decided_at = exchange.decided_at.map_or(content.decided_at.0, |at| at.0);
-        let state = names.of(content.kind.trim_start_matches("EXCHANGE_"));
-        reservation.end = Some(End { record: record.clone(), state, decided_at });
+        reservation.judge_times(record, content, exchange, findings);
+        // What was never seen to be held is not let go.
+        let sign = match (&reservation.prepare, &reservation.end) {
+            (Some(_), None) => 1,
+            (Some(_), Some(_)) => -1,
+            (None, _) => 0,
+        };
+        let lines = reservation.legs.iter().map(|leg| &leg.line);
+        lines.map(|line| (line.source.clone(), sign * i128::from(line.source_points))).collect()
     }
 
     /// Compares a reservation's row.
@@ -262,6 +224,69 @@ impl Exchanges {
     }
 }
 
+impl Reservation {
+    /// Takes in a prepare. Answers whether it is the one that counts.
+    fn begin(&mut self, record: &Name, twin: Hash, findings: &mut Findings) -> bool {
+        let row = || format!("record {record}");
+        if let Some(before) = &self.prepare {
+            let found = format!("one after {before}");
+            findings.add(Invariant::ReservationState, row(), "one prepare", found);
+            return false;
+        }
+        self.prepare = Some(record.clone());
+        self.twin = Some(twin);
+        if let Some(end) = &self.end {
+            let found = format!("one after {}", end.record);
+            findings.add(Invariant::ReservationState, row(), "a prepare before the end", found);
+            return false;
+        }
+        true
+    }
+
+    /// Takes in an end. Answers whether it is the one that counts.
+    fn finish(&mut self, end: End, twin: Hash, findings: &mut Findings) -> bool {
+        let row = || format!("record {}", end.record);
+        if let Some(before) = &self.end {
+            let found = format!("one after {}", before.record);
+            findings.add(Invariant::ReservationState, row(), "one end", found);
+            return false;
+        }
+        if let Some(prepared) = self.twin {
+            findings.checked(Invariant::PhasesMatch);
+            if prepared != twin {
+                let expected = format!("the exchange of record {}", or_none(self.prepare.as_ref()));
+                let found = "another initiator, leg, reference or time";
+                findings.add(Invariant::PhasesMatch, row(), expected, found);
+            }
+        }
+        self.end = Some(end);
+        true
+    }
+
+    /// Judges when a phase was decided.
+    fn judge_times(&self, record: &Name, content: &Content, exchange: &Exchange, findings: &mut Findings) {
+        findings.checked(Invariant::PhaseTimes);
+        let (decided, hold) = (content.decided_at.0, self.hold_expires_at);
+        let named = if self.end.is_none() { Some(exchange.prepared_at) } else { exchange.decided_at };
+        let named = named.map(|at| at.0);
+        let is_over = decided >= hold;
+        let expected = match content.kind.as_str() {
+            _ if named != Some(decided) => Some(format!("decided at {}, as its body says", or_none(named))),
+            "EXCHANGE_COMMITTED" | "EXCHANGE_ABORTED" if is_over => Some(format!("an end before {hold}")),
+            "EXCHANGE_EXPIRED" if !is_over => Some(format!("an end at {hold} or later")),
+            _ => None,
+        };
+        if let Some(expected) = expected {
+            findings.add(Invariant::PhaseTimes, format!("record {record}"), expected, decided);
+        }
+    }
+}
+
+/// The initiator's own names for a purchase, as a row and as a record have them.
+pub(crate) fn references_text(order: &str, store: Option<&str>, till: Option<&str>) -> String {
+    format!("order {order}, store {}, till {}", or_none(store), or_none(till))
+}
+
 /// A hash of an exchange without what phase two changes.
 fn twin(record: &Value) -> Hash {
     let mut exchange = record.pointer("/body/exchange").cloned().unwrap_or_default();
@@ -272,25 +297,13 @@ fn twin(record: &Value) -> Hash {
 }
 
 fn open(exchange: &Exchange, names: &mut Names) -> Reservation {
-    let legs = exchange
-        .legs
-        .iter()
-        .map(|leg| {
-            let line = LegLine {
-                source: names.of(&leg.source.membership_id),
-                destination: names.of(&leg.destination.membership_id),
-                source_points: leg.source_points.units,
-                credited_points: leg.credited_points.units,
-                debtor: names.of(&leg.obligation.debtor),
-                creditor: names.of(&leg.obligation.creditor),
-                currency: names.of(&leg.obligation.currency),
-                money: leg.obligation.money.0,
-            };
-            Leg { number: leg.number, line, has_row: false }
-        })
-        .collect();
+    let legs = exchange.legs.iter();
+    let legs = legs.map(|leg| Leg { number: leg.number, line: LegLine::of(leg, names), has_row: false });
+    let legs = legs.collect();
+    let References { order, store, till } = &exchange.references;
     Reservation {
         initiator: names.of(&exchange.initiator),
+        references: references_text(order, store.as_deref(), till.as_deref()).into(),
         prepared_at: exchange.prepared_at.0,
         hold_expires_at: exchange.hold_expires_at.0,
         prepare: None,
@@ -305,6 +318,7 @@ fn open(exchange: &Exchange, names: &mut Names) -> Reservation {
 fn adopt(row: &ReservationRow, names: &mut Names) -> Reservation {
     Reservation {
         initiator: names.of(&row.initiator),
+        references: row.references.as_str().into(),
         prepared_at: row.prepared_at,
         hold_expires_at: row.hold_expires_at,
         prepare: Some(names.of(&row.prepare_record)),
@@ -331,6 +345,7 @@ fn expected_row(reservation: &Reservation) -> ReservationRow {
     ReservationRow {
         state: end.map_or("PREPARED", |end| &end.state).to_owned(),
         initiator: reservation.initiator.to_string(),
+        references: reservation.references.to_string(),
         prepared_at: reservation.prepared_at,
         hold_expires_at: reservation.hold_expires_at,
         decided_at: end.map(|end| end.decided_at),

@@ -1,6 +1,7 @@
 //! Accounts and lots: sums of what the records posted and moved, against what is stored.
 //!
-//! Kept: per account its chain of postings (number, amount, balance) and its row; per lot the two sums and its row.
+//! Kept: per account its chain of postings (number, amount, balance), what it has and holds so far, and its row; per lot
+//! the two sums and its row.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,11 @@ use crate::exchanges::Holds;
 use crate::invariant::Invariant;
 use crate::lines::{LotKey, MovementLine, PostingLine};
 use crate::names::Name;
+use crate::records::Records;
 use crate::report::Findings;
+
+/// The kinds that end a hold.
+const ENDS: [&str; 3] = ["EXCHANGE_COMMITTED", "EXCHANGE_ABORTED", "EXCHANGE_EXPIRED"];
 
 /// A row of `account`.
 #[derive(Debug, Clone, Copy)]
@@ -41,11 +46,31 @@ struct Chain {
     steps: Vec<Step>,
     /// Whether some steps come from rows alone, whose place in that order is not known.
     has_rows: bool,
+    /// What the records posted and hold so far.
+    posted: i128,
+    held: i128,
+    /// The first that took more than was available.
+    overdraft: Option<Overdraft>,
+}
+
+/// Where an account had less than it held.
+#[derive(Debug)]
+struct Overdraft {
+    row: String,
+    available: i128,
 }
 
 impl Chain {
     fn sum(&self) -> i128 {
         self.steps.iter().map(|step| i128::from(step.amount)).sum()
+    }
+
+    /// Notes the first row after which less than nothing is available. A sum below zero is the sequence's own flaw.
+    fn judge_available(&mut self, row: impl FnOnce() -> String) {
+        let available = self.posted - self.held;
+        if self.overdraft.is_none() && self.posted >= 0 && available < 0 {
+            self.overdraft = Some(Overdraft { row: row(), available });
+        }
     }
 }
 
@@ -76,7 +101,13 @@ impl Ledger {
     pub(crate) fn post(&mut self, key: (Name, i64), line: &PostingLine, origin: Origin) {
         let Some(member) = &line.member else { return };
         let chain = self.chains.entry(member.membership.clone()).or_default();
-        chain.has_rows |= origin == Origin::Row;
+        match origin {
+            Origin::Record => {
+                chain.posted += i128::from(line.amount);
+                chain.judge_available(|| format!("posting {}/{}", key.0, key.1));
+            }
+            Origin::Row => chain.has_rows = true,
+        }
         chain.steps.push(Step {
             record: key.0,
             number: key.1,
@@ -84,6 +115,13 @@ impl Ledger {
             amount: line.amount,
             balance_after: member.balance_after,
         });
+    }
+
+    /// A phase of an exchange changed what is held of an account. Comes before the postings of the same record.
+    pub(crate) fn hold(&mut self, membership: &Name, change: i128) {
+        let chain = self.chains.entry(membership.clone()).or_default();
+        chain.held += change;
+        chain.judge_available(|| format!("account {membership}"));
     }
 
     pub(crate) fn move_lot(&mut self, line: &MovementLine) {
@@ -107,8 +145,15 @@ impl Ledger {
         }
     }
 
-    /// Judges everything. `holds` is what the live reservations hold of each account.
-    pub(crate) fn finish(&mut self, holds: &BTreeMap<Name, Holds>, findings: &mut Findings) {
+    /// Judges everything. `holds` is what the live reservations hold of each account. What was available on the way is
+    /// known only where every end of a hold can be read.
+    pub(crate) fn finish(
+        &mut self,
+        holds: &BTreeMap<Name, Holds>,
+        records: &Records,
+        findings: &mut Findings,
+    ) {
+        let is_way_known = !records.have_gap(&ENDS);
         for chain in self.chains.values_mut() {
             if chain.has_rows {
                 chain.steps.sort_by_key(|step| step.sequence);
@@ -123,10 +168,14 @@ impl Ledger {
         for membership in memberships {
             let chain = self.chains.get(membership).unwrap_or(&none);
             let held = holds.get(membership).copied().unwrap_or_default();
-            let available = chain.sum() - held.points;
             findings.checked(Invariant::AccountAvailable);
-            if available < 0 {
-                let row = format!("account {membership}");
+            let on_the_way = chain.overdraft.as_ref().filter(|_| is_way_known && !chain.has_rows);
+            let available = chain.sum() - held.points;
+            let overdraft = match on_the_way {
+                Some(first) => Some((first.row.clone(), first.available)),
+                None => (available < 0).then(|| (format!("account {membership}"), available)),
+            };
+            if let Some((row, available)) = overdraft {
                 findings.add(Invariant::AccountAvailable, row, "0 or more available", available);
                 overdrawn.push(membership);
             }

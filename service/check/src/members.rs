@@ -1,110 +1,160 @@
-//! Programs, memberships and consents: what their records say, against their rows.
+//! Memberships and link codes: what their records say, against their rows.
 //!
-//! Kept: per program two values, per membership a commitment, per consent key the newest consent. No external reference
-//! is kept, nor does one ever stand in a finding.
+//! Kept: per membership a text and a commitment, per link code what it is for, until their rows come. No external
+//! reference is kept, nor does one ever stand in a finding.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::fmt;
 
-use crate::content::{Consent, Membership, Program};
+use pointbridge_store::AuditRow;
+
+use crate::content::{LinkCode, Membership, Merge};
 use crate::invariant::Invariant;
-use crate::names::or_none;
+use crate::names::{Name, Names, or_none};
+use crate::people::People;
 use crate::records::Records;
+use crate::register::Register;
 use crate::report::Findings;
 use crate::values::{hex, sha256};
 
 /// What commitments to external references begin with.
 const PREFIX: &[u8] = b"pointbridge/reference/v1\0";
 
-/// Values by key, as the records have them and as the rows do.
-#[derive(Debug, Default)]
-struct Sides {
-    expected: BTreeMap<String, String>,
-    found: BTreeMap<String, String>,
+/// A row of `link_code`, or what it should be.
+#[derive(Debug, PartialEq, Eq)]
+struct Code {
+    membership: String,
+    partner: String,
+    expires_at: i64,
+    used_by: Option<String>,
 }
 
-impl Sides {
-    fn finish(&self, invariant: Invariant, table: &str, findings: &mut Findings) {
-        let keys: BTreeSet<&String> = self.expected.keys().chain(self.found.keys()).collect();
-        for key in keys {
-            let [expected, found] = [self.expected.get(key), self.found.get(key)].map(or_none);
-            findings.compare(invariant, format!("{table} {key}"), &expected, &found);
-        }
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { membership, partner, expires_at, used_by } = self;
+        write!(f, "{membership} for {partner} until {expires_at}, used by {}", or_none(used_by.as_ref()))
     }
 }
 
-/// Programs, memberships and consents.
-#[derive(Debug, Default)]
+/// A merge that its link code does not allow.
+#[derive(Debug)]
+struct Stray {
+    record: Name,
+    expected: String,
+    found: String,
+}
+
+/// Memberships, link codes, and who is one person.
+#[derive(Debug)]
 pub(crate) struct Members {
-    programs: Sides,
-    memberships: Sides,
-    consents: Sides,
+    memberships: Register<String>,
+    commitments: BTreeMap<String, String>,
+    codes: Register<Code>,
+    /// Merges that no code allows; judged when it is known whether all records of codes can be read.
+    strays: Vec<Stray>,
+    people: People,
+}
+
+impl Default for Members {
+    fn default() -> Self {
+        let codes = &["LINK_CODE_ISSUED", "MEMBERS_MERGED"];
+        Self {
+            memberships: Register::new(Invariant::MembershipRows, "membership", &["MEMBERSHIP_REGISTERED"]),
+            commitments: BTreeMap::new(),
+            codes: Register::new(Invariant::LinkCodeRows, "link code", codes),
+            strays: Vec::new(),
+            people: People::default(),
+        }
+    }
 }
 
 impl Members {
-    pub(crate) fn program(&mut self, program: &Program) {
-        let text = program_text(&program.partner, program.scale);
-        self.programs.expected.insert(program.program_id.clone(), text);
-    }
-
-    pub(crate) fn program_row(&mut self, id: String, partner: &str, scale: i64) {
-        self.programs.found.insert(id, program_text(partner, scale));
-    }
-
     pub(crate) fn membership(&mut self, membership: &Membership) {
-        let text = membership_text(&membership.program_id, &membership.reference_commitment);
-        self.memberships.expected.insert(membership.membership_id.clone(), text);
+        let Membership { membership_id, program_id, reference_commitment, status, created_at } = membership;
+        let text = membership_text(program_id, status, created_at.0);
+        self.memberships.expect(membership_id.clone(), text);
+        self.commitments.insert(membership_id.clone(), reference_commitment.clone());
     }
 
-    pub(crate) fn membership_row(&mut self, id: String, program: &str, reference: &str, salt: &[u8]) {
-        let commitment = hex(&sha256(&[PREFIX, salt, reference.as_bytes()]));
-        self.memberships.found.insert(id, membership_text(program, &commitment));
+    pub(crate) fn link_code(&mut self, code: LinkCode) {
+        let LinkCode { link_code_id, membership_id, partner, expires_at } = code;
+        let code = Code { membership: membership_id, partner, expires_at: expires_at.0, used_by: None };
+        self.codes.expect(link_code_id, code);
     }
 
-    /// A consent was given: it takes the place of what was in force.
-    pub(crate) fn granted(&mut self, consent: &Consent) {
-        self.consents.expected.insert(key(consent), consent.consent_id.clone());
-    }
-
-    /// A consent was withdrawn. Where it was the one in force, none is: what it had replaced does not come back.
-    pub(crate) fn withdrawn(&mut self, consent: &Consent) {
-        let key = key(consent);
-        if self.consents.expected.get(&key) == Some(&consent.consent_id) {
-            self.consents.expected.remove(&key);
+    /// Two memberships were found to be one person, by a code that this spends.
+    pub(crate) fn merge(&mut self, record: &Name, merge: Merge, names: &mut Names) {
+        let Merge { link_code_id, membership, linked_membership_id } = merge;
+        self.people.merge(names.of(&membership.membership_id), &names.of(&linked_membership_id));
+        let expected = format!("an unused code of {linked_membership_id}");
+        let code = self.codes.get_mut(&link_code_id);
+        if !code
+            .as_ref()
+            .is_some_and(|code| code.used_by.is_none() && code.membership == linked_membership_id)
+        {
+            let found = or_none(code.as_ref());
+            self.strays.push(Stray { record: record.clone(), expected, found });
+        }
+        if let Some(code) = code {
+            code.used_by.get_or_insert(membership.membership_id);
         }
     }
 
-    pub(crate) fn consent_row(&mut self, key: String, consent: String, is_withdrawn: bool) {
-        let text = if is_withdrawn { format!("{consent}, withdrawn") } else { consent };
-        self.consents.found.insert(key, text);
+    /// Compares a row.
+    pub(crate) fn row(
+        &mut self,
+        row: AuditRow,
+        records: &Records,
+        names: &mut Names,
+        findings: &mut Findings,
+    ) {
+        match row {
+            AuditRow::Membership {
+                membership_id,
+                member_id,
+                program_id,
+                external_reference,
+                reference_salt,
+                status,
+                created_at,
+            } => {
+                let text = membership_text(&program_id, &status, created_at);
+                self.memberships.row(&membership_id, &text, records, findings);
+                // Without a record there is nothing to compare: the row itself is reported.
+                if let Some(expected) = self.commitments.remove(&membership_id) {
+                    let found = hex(&sha256(&[PREFIX, &reference_salt, external_reference.as_bytes()]));
+                    let row = format!("membership {membership_id}");
+                    findings.compare(Invariant::ReferenceCommitment, row, &expected, &found);
+                }
+                self.people.row(names.of(&membership_id), names.of(&member_id));
+            }
+            AuditRow::LinkCode {
+                link_code_id,
+                membership_id: membership,
+                partner_code: partner,
+                expires_at,
+                used_by_membership_id: used_by,
+            } => {
+                let code = Code { membership, partner, expires_at, used_by };
+                self.codes.row(&link_code_id, &code, records, findings);
+            }
+            _ => {}
+        }
     }
 
-    /// Compares rows with records. What only records could tell that prove nothing is not judged.
+    /// Reports what has no row, and who is one person in the rows and not by the records, or the other way round.
     pub(crate) fn finish(&self, records: &Records, findings: &mut Findings) {
-        if !records.have_gap(&["PROGRAM_CREATED", "PROGRAM_UPDATED"]) {
-            self.programs.finish(Invariant::ProgramRows, "program", findings);
+        self.memberships.finish(records, findings);
+        self.codes.finish(records, findings);
+        if !self.codes.has_gap(records) {
+            for Stray { record, expected, found } in &self.strays {
+                findings.add(Invariant::LinkCodeRows, format!("record {record}"), expected, found);
+            }
         }
-        if !records.have_gap(&["MEMBERSHIP_REGISTERED"]) {
-            self.memberships.finish(Invariant::ReferenceCommitment, "membership", findings);
-        }
-        if !records.have_gap(&["CONSENT_GRANTED", "CONSENT_WITHDRAWN"]) {
-            self.consents.finish(Invariant::ConsentInForce, "consent in force", findings);
-        }
+        self.people.finish(records, findings);
     }
 }
 
-fn program_text(partner: &str, scale: i64) -> String {
-    format!("{partner}, {scale} decimals")
-}
-
-fn membership_text(program: &str, commitment: &str) -> String {
-    format!("{program}, reference committed to by {commitment}")
-}
-
-fn key(consent: &Consent) -> String {
-    consent_key(&consent.membership_id, &consent.recipient, &consent.scope)
-}
-
-/// What a consent is about, as findings name it.
-pub(crate) fn consent_key(membership: &str, recipient: &str, scope: &str) -> String {
-    format!("{membership}/{recipient}/{scope}")
+fn membership_text(program: &str, status: &str, created_at: i64) -> String {
+    format!("in {program}, {status}, registered at {created_at}")
 }

@@ -1,11 +1,11 @@
-//! Records and requests: whether bytes can be trusted, and who asked for what.
+//! Records: whether their bytes can be trusted.
 //!
 //! Record bytes are what everything else is measured by, so that they come first: hash, form, columns. A record that
 //! fails its hash or form is *doubtful*: it is reported once, nothing is derived from it, and the rows that were written
 //! beside it are taken at their word, so that one damaged record does not accuse every row that hangs on it. A record
 //! that rows are stored of and that is not there at all is treated alike.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
@@ -17,12 +17,6 @@ use crate::values::{canonical, hex, sha256};
 
 /// What record hashes begin with.
 const PREFIX: &[u8] = b"pointbridge/record/v1\0";
-
-/// Kinds that time itself makes, which nobody requests.
-const BY_TIME: [&str; 2] = ["POINTS_EXPIRED", "EXCHANGE_EXPIRED"];
-
-/// How long a request is kept at least: 400 days, in microseconds.
-const REQUEST_KEPT_MICROS: i64 = 400 * 24 * 3600 * 1_000_000;
 
 /// A row of `record`.
 pub(crate) struct RecordRow {
@@ -41,17 +35,16 @@ pub(crate) struct Proven {
     pub(crate) value: Value,
 }
 
-/// What is kept of records and requests: ids and kinds, no bytes.
+/// What is kept of records: ids and kinds, no bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Records {
     proven: BTreeSet<Name>,
-    /// Kinds of records that prove nothing, by id.
-    doubtful: BTreeMap<Name, Name>,
+    /// Records that prove nothing.
+    doubtful: BTreeSet<Name>,
+    /// The kinds of those.
+    doubtful_kinds: BTreeSet<Name>,
     /// Records that lines or requests are stored of and that are not there.
     missing: BTreeSet<Name>,
-    /// When the records were decided that no request has named yet.
-    unanswered: BTreeMap<Name, i64>,
-    last_request: Option<(String, String, String)>,
 }
 
 impl Records {
@@ -62,19 +55,13 @@ impl Records {
         names: &mut Names,
         findings: &mut Findings,
     ) -> Option<Proven> {
-        let proven = prove(row, findings);
-        let (id, kind) = proven
-            .as_ref()
-            .map_or((&row.record_id, &row.kind), |(content, _)| (&content.record_id, &content.kind));
-        let name = names.of(id);
-        if !BY_TIME.contains(&kind.as_str()) {
-            self.unanswered.insert(name.clone(), row.decided_at);
-        }
-        let Some((content, value)) = proven else {
-            self.doubtful.insert(name, names.of(&row.kind));
+        let Some((content, value)) = prove(row, findings) else {
+            self.doubtful.insert(names.of(&row.record_id));
+            self.doubtful_kinds.insert(names.of(&row.kind));
             return None;
         };
         compare_columns(row, &content, findings);
+        let name = names.of(&content.record_id);
         self.proven.insert(name.clone());
         Some(Proven { name, content, value })
     }
@@ -82,7 +69,7 @@ impl Records {
     /// Whether a record can be trusted. One that is not there is reported, once.
     pub(crate) fn proves(&mut self, record: &Name, findings: &mut Findings) -> bool {
         findings.checked(Invariant::RecordMissing);
-        let is_known = self.proven.contains(record) || self.doubtful.contains_key(record);
+        let is_known = self.proven.contains(record) || self.doubtful.contains(record);
         if !is_known && self.missing.insert(record.clone()) {
             findings.add(
                 Invariant::RecordMissing,
@@ -96,44 +83,22 @@ impl Records {
 
     /// Whether a record is known to prove nothing: doubtful, or missing.
     pub(crate) fn is_silent(&self, record: &str) -> bool {
-        self.doubtful.contains_key(record) || self.missing.contains(record)
+        self.doubtful.contains(record) || self.missing.contains(record)
     }
 
     /// Whether records of one of these kinds prove nothing, so that what they alone could say cannot be judged.
     pub(crate) fn have_gap(&self, kinds: &[&str]) -> bool {
-        !self.missing.is_empty() || self.doubtful.values().any(|kind| kinds.contains(&kind.as_ref()))
+        self.have_missing() || kinds.iter().any(|kind| self.doubtful_kinds.contains(*kind))
     }
 
-    /// Reads a request. They come in the order of their keys, so that the same key twice stands side by side.
-    pub(crate) fn request(&mut self, key: (String, String, String), record: &str, findings: &mut Findings) {
-        findings.checked(Invariant::RequestRecord);
-        let row = format!("request {}/{}/{}", key.0, key.1, key.2);
-        if self.last_request.as_ref() == Some(&key) {
-            findings.add(Invariant::RequestRecord, row.clone(), "one row with this key", "another one");
-        }
-        self.last_request = Some(key);
-        self.unanswered.remove(record);
-        let is_known = self.proven.contains(record)
-            || self.doubtful.contains_key(record)
-            || self.missing.contains(record);
-        if !is_known {
-            // What the record would have proven is in doubt; the request is what is reported of it.
-            self.missing.insert(Name::from(record));
-            findings.add(Invariant::RequestRecord, row, "a record that exists", record);
-        }
+    /// Whether lines or requests are stored of a record that is not there.
+    pub(crate) fn have_missing(&self) -> bool {
+        !self.missing.is_empty()
     }
 
-    /// Reports the records that a caller must have asked for and that no request names. Where a request names a record
-    /// that is not there, it may have been theirs: then nobody is accused.
-    pub(crate) fn finish(&self, now_micros: i64, findings: &mut Findings) {
-        if !self.missing.is_empty() {
-            return;
-        }
-        let is_recent = |at: i64| now_micros.saturating_sub(at) < REQUEST_KEPT_MICROS;
-        for (record, _) in self.unanswered.iter().filter(|(_, at)| is_recent(**at)) {
-            let row = format!("record {record}");
-            findings.add(Invariant::RequestRecord, row, "a request that it answers", "none");
-        }
+    /// Notes that a record is not there: what it would have proven is in doubt. Answers whether that is news.
+    pub(crate) fn miss(&mut self, record: &str) -> bool {
+        self.missing.insert(Name::from(record))
     }
 }
 

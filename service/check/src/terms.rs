@@ -4,11 +4,15 @@
 //! money is counted points × price, to millionths, a half to the even side.
 
 use std::collections::BTreeMap;
+use std::fmt;
+
+use pointbridge_store::AuditRow;
 
 use crate::content::{AgreementBody, Direction, Exchange, Leg, Terms};
 use crate::invariant::Invariant;
 use crate::names::or_none;
 use crate::records::Records;
+use crate::register::Register;
 use crate::report::Findings;
 use crate::values::{canonical, hex, sha256};
 
@@ -18,18 +22,40 @@ const PREFIX: &[u8] = b"pointbridge/terms/v1\0";
 /// The kinds that tell of agreements.
 const KINDS: [&str; 2] = ["AGREEMENT_PROPOSED", "AGREEMENT_ACCEPTED"];
 
-/// A row of `agreement`, or what it should be, as a text.
-fn agreement_text(low: &str, high: &str, active: Option<i64>, latest: i64) -> String {
-    format!("{low} and {high}, active {}, latest {latest}", or_none(active))
+/// An agreement's row, or what it should be.
+#[derive(Debug, PartialEq, Eq)]
+struct Head {
+    pair: [String; 2],
+    latest: i64,
+    active: Option<i64>,
+    active_since: Option<i64>,
+    pending: Option<i64>,
+    created_at: i64,
 }
 
-/// A row of `agreement`.
-#[derive(Debug)]
-pub(crate) struct AgreementRow {
-    pub(crate) low: String,
-    pub(crate) high: String,
-    pub(crate) active_version: Option<i64>,
-    pub(crate) latest_version: i64,
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [low, high] = &self.pair;
+        let [active, since, pending] = [self.active, self.active_since, self.pending].map(or_none);
+        write!(f, "{low} and {high} since {}, active {active} since {since}, ", self.created_at)?;
+        write!(f, "pending {pending}, latest {}", self.latest)
+    }
+}
+
+/// A version's row, or what it should be: the hash of its terms, the hash beside them, and its origin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Proposal {
+    terms: String,
+    marked: String,
+    author: String,
+    proposed_at: i64,
+}
+
+impl fmt::Display for Proposal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { terms, marked, author, proposed_at } = self;
+        write!(f, "terms of hash {terms}, marked {marked}, by {author} at {proposed_at}")
+    }
 }
 
 #[derive(Debug)]
@@ -38,62 +64,97 @@ struct Version {
     hash: String,
 }
 
-/// Agreements and versions, as the records and as the rows have them.
-#[derive(Debug, Default)]
+/// Agreements and versions, as the records have them.
+#[derive(Debug)]
 pub(crate) struct Agreements {
-    heads: BTreeMap<String, String>,
-    head_rows: BTreeMap<String, String>,
+    heads: Register<Head>,
+    proposals: Register<Proposal>,
     versions: BTreeMap<(String, i64), Version>,
-    /// For every stored version the hash of its terms and the hash beside them.
-    version_rows: BTreeMap<(String, i64), (String, String)>,
+}
+
+impl Default for Agreements {
+    fn default() -> Self {
+        Self {
+            heads: Register::new(Invariant::AgreementActive, "agreement", &KINDS),
+            proposals: Register::new(Invariant::TermsHash, "agreement version", &KINDS),
+            versions: BTreeMap::new(),
+        }
+    }
 }
 
 impl Agreements {
-    /// Takes in what a record says of an agreement. The last one counts; a version's first.
+    /// Takes in what a record says of an agreement. The last one counts; of a version they must all say the same.
     pub(crate) fn record(&mut self, record: &str, body: AgreementBody, findings: &mut Findings) {
         let AgreementBody { agreement, version } = body;
-        let (low, high) = (&agreement.pair.low, &agreement.pair.high);
-        let text = agreement_text(low, high, agreement.active_version, agreement.latest_version);
-        self.heads.insert(agreement.agreement_id, text);
+        let head = Head {
+            pair: [agreement.pair.low, agreement.pair.high],
+            latest: agreement.latest_version,
+            active: agreement.active_version,
+            active_since: agreement.active_since.map(|at| at.0),
+            pending: agreement.pending_version,
+            created_at: agreement.created_at.0,
+        };
+        self.heads.expect(agreement.agreement_id, head);
         let hash = hash_of(canonical(&version.terms).as_bytes());
         let row = format!("record {record}");
-        findings.compare(Invariant::TermsHash, row, &hash, &version.terms_hash);
+        let is_marked = findings.compare(Invariant::TermsHash, row.clone(), &hash, &version.terms_hash);
+        let proposal = Proposal {
+            terms: hash.clone(),
+            marked: hash.clone(),
+            author: version.author,
+            proposed_at: version.proposed_at.0,
+        };
+        let key = version_key(&version.agreement_id, version.version);
+        match self.proposals.get(&key) {
+            Some(before) if is_marked => {
+                findings.compare(Invariant::TermsHash, row, before, &proposal);
+            }
+            Some(_) => {}
+            None => self.proposals.expect(key, proposal),
+        }
         let terms = serde_json::from_value(version.terms).ok();
         let key = (version.agreement_id, version.version);
         self.versions.entry(key).or_insert(Version { terms, hash });
     }
 
-    pub(crate) fn row(&mut self, id: String, row: &AgreementRow) {
-        let text = agreement_text(&row.low, &row.high, row.active_version, row.latest_version);
-        self.head_rows.insert(id, text);
+    /// Compares a row.
+    pub(crate) fn row(&mut self, row: AuditRow, records: &Records, findings: &mut Findings) {
+        match row {
+            AuditRow::Agreement {
+                agreement_id,
+                low_code,
+                high_code,
+                latest_version: latest,
+                active_version: active,
+                active_since,
+                pending_version: pending,
+                created_at,
+            } => {
+                let pair = [low_code, high_code];
+                let head = Head { pair, latest, active, active_since, pending, created_at };
+                self.heads.row(&agreement_id, &head, records, findings);
+            }
+            AuditRow::AgreementVersion {
+                agreement_id,
+                version,
+                author_code: author,
+                terms,
+                terms_hash,
+                proposed_at,
+            } => {
+                let (terms, marked) = (hash_of(&terms), hex(&terms_hash));
+                let proposal = Proposal { terms, marked, author, proposed_at };
+                let key = version_key(&agreement_id, version);
+                self.proposals.row(&key, &proposal, records, findings);
+            }
+            _ => {}
+        }
     }
 
-    pub(crate) fn version_row(&mut self, key: (String, i64), terms: &[u8], hash: &[u8]) {
-        self.version_rows.insert(key, (hash_of(terms), hex(hash)));
-    }
-
-    /// Compares rows with records. Where such records prove nothing, nothing is judged.
+    /// Reports what has no row.
     pub(crate) fn finish(&self, records: &Records, findings: &mut Findings) {
-        if records.have_gap(&KINDS) {
-            return;
-        }
-        let both = self.heads.keys().chain(self.head_rows.keys());
-        for id in both.collect::<std::collections::BTreeSet<_>>() {
-            let [expected, found] = [self.heads.get(id), self.head_rows.get(id)].map(or_none);
-            findings.compare(Invariant::AgreementActive, format!("agreement {id}"), &expected, &found);
-        }
-        let both = self.versions.keys().chain(self.version_rows.keys());
-        for key in both.collect::<std::collections::BTreeSet<_>>() {
-            let expected = self.versions.get(key).map(|version| &version.hash);
-            let found = self.version_rows.get(key);
-            let text = |terms: Option<&String>, hash: Option<&String>| {
-                format!("terms of hash {}, marked {}", or_none(terms), or_none(hash))
-            };
-            let expected = text(expected, expected);
-            let found = text(found.map(|(terms, _)| terms), found.map(|(_, hash)| hash));
-            let row = format!("agreement version {}/{}", key.0, key.1);
-            findings.compare(Invariant::TermsHash, row, &expected, &found);
-        }
+        self.heads.finish(records, findings);
+        self.proposals.finish(records, findings);
     }
 
     /// Works out the legs of a prepared exchange again. A version that only an unproven record told of is passed over.
@@ -122,6 +183,10 @@ impl Agreements {
             }
         }
     }
+}
+
+fn version_key(agreement: &str, version: i64) -> String {
+    format!("{agreement}/{version}")
 }
 
 fn hash_of(terms: &[u8]) -> String {

@@ -9,25 +9,6 @@
 pub enum AuditRow {
     /// `settlement_window`
     Window { window_id: String, opens_at: i64, closes_at: Option<i64> },
-    /// `program`
-    Program { program_id: String, partner_code: String, scale: i64 },
-    /// `membership`
-    Membership {
-        membership_id: String,
-        program_id: String,
-        external_reference: String,
-        reference_salt: Vec<u8>,
-    },
-    /// `agreement`
-    Agreement {
-        agreement_id: String,
-        low_code: String,
-        high_code: String,
-        active_version: Option<i64>,
-        latest_version: i64,
-    },
-    /// `agreement_version`
-    AgreementVersion { agreement_id: String, version: i64, terms: Vec<u8>, terms_hash: Vec<u8> },
     /// `record`, in the order in which they were written
     Record {
         record_id: String,
@@ -71,11 +52,82 @@ pub enum AuditRow {
     },
     /// `request`
     Request { scope: String, method: String, request_id: String, record_id: String },
+    /// `partner`
+    Partner { partner_code: String, name: String, status: String, created_at: i64, updated_at: i64 },
+    /// `program`
+    Program {
+        program_id: String,
+        partner_code: String,
+        program_code: String,
+        name: String,
+        scale: i64,
+        custody: String,
+        points_expiry_months: i64,
+        created_at: i64,
+        updated_at: i64,
+    },
+    /// `membership`
+    Membership {
+        membership_id: String,
+        member_id: String,
+        program_id: String,
+        external_reference: String,
+        reference_salt: Vec<u8>,
+        status: String,
+        created_at: i64,
+    },
+    /// `link_code`, without the hash of the code
+    LinkCode {
+        link_code_id: String,
+        membership_id: String,
+        partner_code: String,
+        expires_at: i64,
+        used_by_membership_id: Option<String>,
+    },
+    /// `agreement`
+    Agreement {
+        agreement_id: String,
+        low_code: String,
+        high_code: String,
+        latest_version: i64,
+        active_version: Option<i64>,
+        active_since: Option<i64>,
+        pending_version: Option<i64>,
+        created_at: i64,
+    },
+    /// `agreement_version`
+    AgreementVersion {
+        agreement_id: String,
+        version: i64,
+        author_code: String,
+        terms: Vec<u8>,
+        terms_hash: Vec<u8>,
+        proposed_at: i64,
+    },
+    /// `consent`
+    Consent {
+        consent_id: String,
+        membership_id: String,
+        recipient_code: String,
+        scope: String,
+        purpose: String,
+        notice_version: String,
+        evidence_hash: Vec<u8>,
+        granted_at: i64,
+        expires_at: Option<i64>,
+    },
+    /// `consent_withdrawal`
+    ConsentWithdrawal { consent_id: String, reason: String, withdrawn_at: i64 },
+    /// `consent_in_force`
+    ConsentInForce { membership_id: String, recipient_code: String, scope: String, consent_id: String },
     /// `reservation`
     Reservation {
         reservation_id: String,
         state: String,
         initiator_code: String,
+        order_reference: String,
+        store_reference: Option<String>,
+        till_reference: Option<String>,
         prepared_at: i64,
         hold_expires_at: i64,
         decided_at: Option<i64>,
@@ -83,18 +135,7 @@ pub enum AuditRow {
         last_record_id: String,
     },
     /// `exchange_leg`
-    Leg {
-        reservation_id: String,
-        number: i64,
-        source_membership_id: String,
-        destination_membership_id: String,
-        source_points: i64,
-        credited_points: i64,
-        debtor_code: String,
-        creditor_code: String,
-        currency: String,
-        money: i64,
-    },
+    Leg(Box<AuditLeg>),
     /// `account`
     Account { membership_id: String, posted: i64, held: i64, postings: i64, live_holds: i64 },
     /// `lot`
@@ -117,12 +158,37 @@ pub enum AuditRow {
     },
     /// `initiator`
     Initiator { partner_code: String, live_holds: i64 },
-    /// `consent_in_force`, joined with its consent and its end
-    ConsentInForce {
-        membership_id: String,
-        recipient_code: String,
-        scope: String,
-        consent_id: String,
-        is_withdrawn: bool,
-    },
+}
+
+/// One row of `exchange_leg`: the widest table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)] // as above
+pub struct AuditLeg {
+    pub reservation_id: String,
+    pub number: i64,
+    pub agreement_id: String,
+    pub agreement_version: i64,
+    pub source: AuditSide,
+    pub destination: AuditSide,
+    pub source_points: i64,
+    pub gross_points: i64,
+    pub fee_points: i64,
+    pub credited_points: i64,
+    pub residue_numerator: i64,
+    pub residue_denominator: i64,
+    pub residue_owner: String,
+    pub debtor_code: String,
+    pub creditor_code: String,
+    pub currency: String,
+    pub money: i64,
+}
+
+/// One end of a leg.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)] // as above
+pub struct AuditSide {
+    pub program_id: String,
+    pub partner_code: String,
+    pub membership_id: String,
+    pub custody: String,
 }

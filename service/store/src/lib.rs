@@ -16,7 +16,7 @@ use pointbridge_core::ids::{ExchangeId, MembershipId};
 use pointbridge_core::time::Timestamp;
 use pointbridge_core::world::{Changes, FactQuery, Facts, Footprint, World};
 
-pub use audit::AuditRow;
+pub use audit::{AuditLeg, AuditRow, AuditSide};
 pub use error::StoreError;
 pub use view::{
     AgreementView, ConsentListKey, ConsentView, EndView, ExchangeFilter, ExchangeView, LinkedMembership,
@@ -65,7 +65,8 @@ pub trait Store: Views + Send + Sync + 'static {
     fn due(&self, limit: u32) -> impl Future<Output = Result<Vec<Due>, StoreError>> + Send;
 
     /// Shows every row that the check reads, on one snapshot, in the order of [`AuditRow`]'s variants and within each by
-    /// key. Answers with the store's clock at the snapshot.
+    /// key. Answers with the latest time that a batch which wrote was decided on, and never with the clock: a batch that wrote
+    /// nothing may count or not.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -4,26 +4,25 @@ use std::sync::Arc;
 
 use pointbridge_core::command::{
     AbortExchange, AccruePoints, AdjustPoints, Answer, CommitExchange, EnteredDirection, Envelope,
-    PrepareExchange, decide_batch,
+    PrepareExchange,
 };
 use pointbridge_core::ids::{ExchangeId, ProgramId};
 use pointbridge_core::ledger::HOLDS_PER_INITIATOR_MAX;
-use pointbridge_core::member::MembershipStatus;
 use pointbridge_core::partner::Custody;
 use pointbridge_core::quote::Claims;
 use pointbridge_core::rate::Rate;
-use pointbridge_core::record::{Body, SealedRecord};
+use pointbridge_core::record::Body;
 use pointbridge_core::rejection::Reason;
-use pointbridge_core::world::{Changes, Facts, Footprint};
+use pointbridge_core::world::Changes;
 use pointbridge_store::{Page, Scope, Store};
 use pointbridge_tests::hub::{Hub, accrual, entered, preparation, reason, reference};
 use pointbridge_tests::scene::{Scene, direction, hosted};
 use pointbridge_tests::script::till;
 
 use super::parties::suspend;
-use super::people::{freeze, set_status};
+use super::people::{freeze, thaw};
 use super::points::fill;
-use super::{Seen, force, refuse};
+use super::{Seen, bend, force, refuse};
 
 promises! {
     quotes
@@ -101,7 +100,7 @@ pub(super) async fn ends<S: Store>(hub: &Hub<S>) -> Seen {
                 freeze(hub, scene.flyer).await;
             }
             4 => {
-                set_status(hub, scene.flyer, MembershipStatus::Active).await;
+                thaw(hub, scene.flyer).await;
                 freeze(hub, scene.shopper).await;
             }
             5 => suspend(hub, &scene.market).await,
@@ -110,6 +109,7 @@ pub(super) async fn ends<S: Store>(hub: &Hub<S>) -> Seen {
         let line = (event, ask(hub, claims(hub, &scene, 1).await), expected);
         seen.extend(refuse(hub, [line]).await);
     }
+    thaw(hub, scene.shopper).await;
     seen
 }
 
@@ -129,21 +129,14 @@ pub(super) async fn custody<S: Store>(hub: &Hub<S>) -> Seen {
 
 /// A program whose partner keeps the balances, with its record: no command of today makes one.
 async fn kept_by_the_partner<S: Store>(hub: &Hub<S>, scene: &Scene) -> ProgramId {
-    let batch = [hub.script.ask(&till(&scene.market), hosted(&scene.market, "vault", 0, 0))];
-    let mut footprint = Footprint::default();
-    batch[0].footprint(&Facts::default(), &mut footprint);
-    let decide = |mut world| {
-        let (mut changes, _) = decide_batch(&mut world, &batch);
-        let mut record = (*changes.records[0].record).clone();
-        if let Body::Program(program) = &mut record.body {
-            program.custody = Custody::PartnerHeld;
-            changes.programs.insert(program.program_id, program.clone());
-        }
-        changes.records[0] = SealedRecord::seal(record, changes.records[0].salt).unwrap();
-        let id = *changes.programs.keys().next().unwrap();
-        (changes, id)
-    };
-    hub.store.transact(&footprint, decide).await.unwrap()
+    let made = hub.script.ask(&till(&scene.market), hosted(&scene.market, "vault", 0, 0));
+    bend(hub, made, |body, changes| {
+        let Body::Program(program) = body else { panic!("no program: {body:?}") };
+        program.custody = Custody::PartnerHeld;
+        changes.programs.insert(program.program_id, program.clone());
+        program.program_id
+    })
+    .await
 }
 
 pub(super) async fn amounts<S: Store>(hub: &Hub<S>) -> Seen {

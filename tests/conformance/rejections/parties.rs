@@ -4,16 +4,16 @@ use pointbridge_core::command::{
     AcceptAgreement, CreateProgram, EnteredDirection, ProposeAgreement, UpdatePartner, UpdateProgram,
 };
 use pointbridge_core::ids::{AgreementId, ProgramId};
-use pointbridge_core::partner::{Custody, Partner, PartnerStatus};
+use pointbridge_core::partner::{Custody, PartnerStatus};
+use pointbridge_core::record::Body;
 use pointbridge_core::rejection::Reason;
 use pointbridge_core::text::PartnerCode;
-use pointbridge_core::world::Changes;
-use pointbridge_store::{Scope, Store};
+use pointbridge_store::Store;
 use pointbridge_tests::hub::{Hub, code, entered};
 use pointbridge_tests::scene::{company, direction, hosted};
 use pointbridge_tests::script::{operator, till};
 
-use super::{Seen, force, refuse};
+use super::{Seen, bend, refuse};
 
 promises! {
     partners_and_programs
@@ -44,10 +44,13 @@ pub(super) async fn partners_and_programs<S: Store>(hub: &Hub<S>) -> Seen {
 
 /// Suspends a partner, which no command of today does.
 pub(super) async fn suspend<S: Store>(hub: &Hub<S>, partner: &PartnerCode) {
-    let known = hub.store.partner(&Scope::All, partner).await.unwrap().unwrap();
-    let mut changes = Changes::default();
-    changes.partners.insert(partner.clone(), Partner { status: PartnerStatus::Suspended, ..known });
-    force(hub, changes).await;
+    let update = hub.script.ask(&operator(), UpdatePartner { code: partner.clone(), name: None });
+    bend(hub, update, |body, changes| {
+        let Body::Partner(partner) = body else { panic!("no partner: {body:?}") };
+        partner.status = PartnerStatus::Suspended;
+        changes.partners.insert(partner.code.clone(), partner.clone());
+    })
+    .await;
 }
 
 pub(super) async fn agreements<S: Store>(hub: &Hub<S>) -> Seen {

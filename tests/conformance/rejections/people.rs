@@ -22,7 +22,12 @@ pub(super) async fn freeze<S: Store>(hub: &Hub<S>, id: MembershipId) {
     set_status(hub, id, MembershipStatus::Frozen).await;
 }
 
-pub(super) async fn set_status<S: Store>(hub: &Hub<S>, id: MembershipId, status: MembershipStatus) {
+/// Undoes that: the membership's record knows of no other status.
+pub(super) async fn thaw<S: Store>(hub: &Hub<S>, id: MembershipId) {
+    set_status(hub, id, MembershipStatus::Active).await;
+}
+
+async fn set_status<S: Store>(hub: &Hub<S>, id: MembershipId, status: MembershipStatus) {
     let known = hub.store.membership(&Scope::All, &MembershipName::Id(id)).await.unwrap().unwrap();
     let mut changes = Changes::default();
     changes.memberships.insert(id, Membership { status, ..known.membership });
@@ -68,6 +73,7 @@ pub(super) async fn memberships_and_links<S: Store>(hub: &Hub<S>) -> Seen {
     let seen = refuse(hub, lines).await;
     hub.clock.move_by(600);
     refuse(hub, [("over", ask.ask(&market, brought(fresh, scene.shopper)), Reason::LinkCodeInvalid)]).await;
+    thaw(hub, frozen).await;
     seen
 }
 
@@ -97,5 +103,6 @@ pub(super) async fn consents<S: Store>(hub: &Hub<S>) -> Seen {
     hub.does(&airline, withdraw(given)).await;
     let again = ask.ask(&airline, withdraw(given));
     seen.extend(refuse(hub, [("again", again, Reason::ConsentWithdrawn)]).await);
+    thaw(hub, frozen).await;
     seen
 }

@@ -7,7 +7,7 @@ use pointbridge_store::Store;
 use pointbridge_tests::hub::{Hub, accrual, entered, reason, reference};
 use pointbridge_tests::script::till;
 
-use super::people::freeze;
+use super::people::{freeze, thaw};
 use super::{Seen, refuse};
 
 promises! {
@@ -61,7 +61,9 @@ pub(super) async fn accruals<S: Store>(hub: &Hub<S>) -> Seen {
         ("over already", ask.ask(&caller, over), Reason::ValidationFailed),
         ("too many", ask.ask(&caller, accrual(scene.flyer, "1")), Reason::Overflow),
     ];
-    refuse(hub, lines).await
+    let seen = refuse(hub, lines).await;
+    thaw(hub, frozen).await;
+    seen
 }
 
 pub(super) async fn adjustments<S: Store>(hub: &Hub<S>) -> Seen {

@@ -1,10 +1,14 @@
 //! Every row of the reference store as the check sees it, in the order of [`AuditRow`]'s variants and by key in each.
 
-use std::collections::BTreeMap;
+mod parties;
 
+use pointbridge_core::agreement::ResidueOwner;
+use pointbridge_core::exchange::{Leg, Side};
+use pointbridge_core::ids::ReservationId;
+use pointbridge_core::partner::Custody;
 use pointbridge_core::record::SealedRecord;
 use pointbridge_core::time::{Expiry, Timestamp};
-use pointbridge_store::AuditRow;
+use pointbridge_store::{AuditLeg, AuditRow, AuditSide};
 
 use super::state::State;
 
@@ -13,7 +17,11 @@ type Visit<'a> = &'a mut (dyn FnMut(AuditRow) + Send);
 
 /// Shows every row.
 pub(super) fn rows(state: &State, visit: Visit<'_>) {
-    parties(state, visit);
+    visit(AuditRow::Window {
+        window_id: state.window.window_id.to_string(),
+        opens_at: state.window.opens_at.micros(),
+        closes_at: None,
+    });
     let mut by_id: Vec<&SealedRecord> = state.records.iter().collect();
     for sealed in &by_id {
         visit(record(sealed));
@@ -30,49 +38,9 @@ pub(super) fn rows(state: &State, visit: Visit<'_>) {
             record_id: request.record_id.to_string(),
         });
     }
+    parties::rows(state, visit);
     exchanges(state, visit);
     balances(state, visit);
-}
-
-fn parties(state: &State, visit: Visit<'_>) {
-    visit(AuditRow::Window {
-        window_id: state.window.window_id.to_string(),
-        opens_at: state.window.opens_at.micros(),
-        closes_at: None,
-    });
-    for program in state.programs.values() {
-        visit(AuditRow::Program {
-            program_id: program.program_id.to_string(),
-            partner_code: program.partner.to_string(),
-            scale: i64::from(program.scale.decimals()),
-        });
-    }
-    for membership in state.memberships.values() {
-        visit(AuditRow::Membership {
-            membership_id: membership.membership_id.to_string(),
-            program_id: membership.program_id.to_string(),
-            external_reference: membership.external_reference.to_string(),
-            reference_salt: membership.reference_salt.to_vec(),
-        });
-    }
-    let agreements: BTreeMap<_, _> = state.agreements.values().map(|a| (a.agreement_id, a)).collect();
-    for agreement in agreements.values() {
-        visit(AuditRow::Agreement {
-            agreement_id: agreement.agreement_id.to_string(),
-            low_code: agreement.pair.low().to_string(),
-            high_code: agreement.pair.high().to_string(),
-            active_version: agreement.active_version.map(i64::from),
-            latest_version: i64::from(agreement.latest_version),
-        });
-    }
-    for version in state.versions.values() {
-        visit(AuditRow::AgreementVersion {
-            agreement_id: version.agreement_id.to_string(),
-            version: i64::from(version.version),
-            terms: version.terms.seal().map(|(bytes, _)| bytes).unwrap_or_default(),
-            terms_hash: version.terms_hash.to_vec(),
-        });
-    }
 }
 
 fn record(sealed: &SealedRecord) -> AuditRow {
@@ -132,10 +100,14 @@ fn obligations(sealed: &SealedRecord) -> Vec<AuditRow> {
 
 fn exchanges(state: &State, visit: Visit<'_>) {
     for known in state.reservations.values() {
+        let references = &known.prepared.references;
         visit(AuditRow::Reservation {
             reservation_id: known.prepared.reservation_id.to_string(),
             state: known.state.as_str().to_owned(),
             initiator_code: known.prepared.initiator.to_string(),
+            order_reference: references.order.to_string(),
+            store_reference: references.store.as_ref().map(ToString::to_string),
+            till_reference: references.till.as_ref().map(ToString::to_string),
             prepared_at: known.prepared.prepared_at.micros(),
             hold_expires_at: known.prepared.hold_expires_at.micros(),
             decided_at: known.decided_at.map(Timestamp::micros),
@@ -145,20 +117,58 @@ fn exchanges(state: &State, visit: Visit<'_>) {
     }
     for known in state.reservations.values() {
         for leg in &known.prepared.legs {
-            visit(AuditRow::Leg {
-                reservation_id: known.prepared.reservation_id.to_string(),
-                number: i64::from(leg.number),
-                source_membership_id: leg.source.membership_id.to_string(),
-                destination_membership_id: leg.destination.membership_id.to_string(),
-                source_points: leg.source_points.minor(),
-                credited_points: leg.credited_points.minor(),
-                debtor_code: leg.obligation.debtor.to_string(),
-                creditor_code: leg.obligation.creditor.to_string(),
-                currency: leg.obligation.currency.to_string(),
-                money: leg.obligation.money.millionths(),
-            });
+            visit(AuditRow::Leg(Box::new(leg_row(known.prepared.reservation_id, leg))));
         }
     }
+}
+
+fn leg_row(reservation: ReservationId, leg: &Leg) -> AuditLeg {
+    AuditLeg {
+        reservation_id: reservation.to_string(),
+        number: i64::from(leg.number),
+        agreement_id: leg.agreement_id.to_string(),
+        agreement_version: i64::from(leg.agreement_version),
+        source: side(&leg.source),
+        destination: side(&leg.destination),
+        source_points: leg.source_points.minor(),
+        gross_points: leg.gross_points.minor(),
+        fee_points: leg.fee_points.minor(),
+        credited_points: leg.credited_points.minor(),
+        residue_numerator: leg.residue.numerator,
+        residue_denominator: leg.residue.denominator,
+        residue_owner: residue_owner(leg.residue.owner),
+        debtor_code: leg.obligation.debtor.to_string(),
+        creditor_code: leg.obligation.creditor.to_string(),
+        currency: leg.obligation.currency.to_string(),
+        money: leg.obligation.money.millionths(),
+    }
+}
+
+fn side(side: &Side) -> AuditSide {
+    AuditSide {
+        program_id: side.program_id.to_string(),
+        partner_code: side.partner.to_string(),
+        membership_id: side.membership_id.to_string(),
+        custody: custody(side.custody),
+    }
+}
+
+/// The name of a custody, as a database has it.
+fn custody(custody: Custody) -> String {
+    match custody {
+        Custody::Hosted => "HOSTED",
+        Custody::PartnerHeld => "PARTNER_HELD",
+    }
+    .to_owned()
+}
+
+fn residue_owner(owner: ResidueOwner) -> String {
+    match owner {
+        ResidueOwner::Nobody => "NOBODY",
+        ResidueOwner::Source => "SOURCE",
+        ResidueOwner::Destination => "DESTINATION",
+    }
+    .to_owned()
 }
 
 fn balances(state: &State, visit: Visit<'_>) {
@@ -193,20 +203,5 @@ fn balances(state: &State, visit: Visit<'_>) {
     }
     for (partner, live_holds) in &state.live_holds {
         visit(AuditRow::Initiator { partner_code: partner.to_string(), live_holds: *live_holds });
-    }
-    // By the scope's text, which is how a database orders it.
-    let heads: BTreeMap<_, _> = state
-        .consents_in_force
-        .iter()
-        .map(|(key, consent)| ((key.membership_id, &key.recipient, key.scope.as_str()), consent))
-        .collect();
-    for ((membership, recipient, scope), consent) in heads {
-        visit(AuditRow::ConsentInForce {
-            membership_id: membership.to_string(),
-            recipient_code: recipient.to_string(),
-            scope: scope.to_owned(),
-            consent_id: consent.to_string(),
-            is_withdrawn: state.withdrawals.contains_key(consent),
-        });
     }
 }

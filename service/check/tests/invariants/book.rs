@@ -1,5 +1,4 @@
-//! A small book in which everything agrees, written by hand: two programs, two memberships, consents, an agreement,
-//! points earned and expired, and three exchanges: one committed, one aborted, one still prepared.
+//! A small book in which everything agrees, written by hand: the parties of its neighbour file, points earned and expired, and three exchanges: one committed, one aborted, one still prepared.
 //!
 //! Every number is a literal that was worked out apart from the check.
 
@@ -7,6 +6,7 @@ use pointbridge_store::AuditRow;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::parties;
 use crate::rows::{self, Ending, NEVER, id, micros, time};
 
 /// Points that an exchange takes, and what they make at 7 : 2, half-even, less a fee of 1, at 111 for 66.66.
@@ -87,7 +87,7 @@ fn exchange(number: u128, prepared_second: i64, deal: Deal) -> Value {
     let side = |program: u128, partner: &str, membership: String| json!({"program_id": id("prg", program), "partner": partner, "membership_id": membership, "custody": "HOSTED"});
     json!({
         "exchange_id": id("exc", number), "reservation_id": id("rsv", number), "state": "PREPARED",
-        "initiator": "airline", "references": {"order": format!("order-{number}")},
+        "initiator": "airline", "references": {"order": format!("order-{number}"), "store": "store-12"},
         "prepared_at": time(prepared_second), "hold_expires_at": time(prepared_second + 300),
         "legs": [{
             "number": 1, "agreement_id": id("agr", 1), "agreement_version": 1, "terms_hash": hex(&terms_hash()),
@@ -138,7 +138,7 @@ const B: Option<&str> = Some("2027-01-01T00:00:00.000000Z");
 const C: Option<&str> = Some("2026-12-31T23:00:00.000000Z");
 pub(crate) const C_MICROS: i64 = SOON - 3_600_000_000;
 
-fn points(kind: &str, against: &str, change: (i64, i64, i64), expires_at: Option<&str>) -> Value {
+pub(crate) fn points(kind: &str, against: &str, change: (i64, i64, i64), expires_at: Option<&str>) -> Value {
     let (amount, sequence, balance) = change;
     json!({
         "kind": kind,
@@ -151,55 +151,7 @@ fn points(kind: &str, against: &str, change: (i64, i64, i64), expires_at: Option
     })
 }
 
-fn parties() -> Vec<Value> {
-    let program = |number: u128, partner: &str, scale: i64| {
-        let body = json!({"program": {"program_id": id("prg", number), "partner": partner, "scale": scale}});
-        json!({"kind": "PROGRAM_CREATED", "body": body})
-    };
-    let membership = |number: u128, program: u128, reference: &str| {
-        let commitment = sha256(&[b"pointbridge/reference/v1\0", &SALT, reference.as_bytes()]);
-        let body = json!({"membership": {
-            "membership_id": id("mbs", number), "program_id": id("prg", program),
-            "reference_commitment": hex(&commitment), "status": "ACTIVE",
-        }});
-        json!({"kind": "MEMBERSHIP_REGISTERED", "body": body})
-    };
-    let consent = |number: u128, membership: u128, recipient: &str| {
-        json!({
-            "consent_id": id("cns", number), "membership_id": id("mbs", membership),
-            "recipient": recipient, "scope": "EXCHANGE",
-        })
-    };
-    let granted = |consent: Value| json!({"kind": "CONSENT_GRANTED", "body": {"consent": consent}});
-    let agreement = |kind: &str, active: Option<i64>| {
-        let mut agreement = json!({
-            "agreement_id": id("agr", 1), "pair": {"low": "airline", "high": "market"}, "latest_version": 1,
-        });
-        if let Some(active) = active {
-            agreement["active_version"] = json!(active);
-        }
-        let version = json!({
-            "agreement_id": id("agr", 1), "version": 1, "author": "airline", "terms": terms(),
-            "terms_hash": hex(&terms_hash()),
-        });
-        json!({"kind": kind, "body": {"agreement": {"agreement": agreement, "version": version}}})
-    };
-    let withdrawn = json!({"consent": consent(3, 2, "airline"), "withdrawal": {"consent_id": id("cns", 3)}});
-    vec![
-        program(1, "airline", 0),
-        program(2, "market", 2),
-        membership(1, 1, "FF-1"),
-        membership(2, 2, "card-2"),
-        granted(consent(1, 1, "market")),
-        granted(consent(2, 1, "market")),
-        granted(consent(3, 2, "airline")),
-        json!({"kind": "CONSENT_WITHDRAWN", "body": {"withdrawal": withdrawn}}),
-        agreement("AGREEMENT_PROPOSED", None),
-        agreement("AGREEMENT_ACCEPTED", Some(1)),
-    ]
-}
-
-fn exchanges(live: Deal) -> Vec<Value> {
+fn exchanges(aborted: Deal, live: Deal) -> Vec<Value> {
     let body = |exchange: Value| json!({"exchange": exchange});
     let prepared = |number, second, deal: Deal| {
         let body = body(exchange(number, second, deal));
@@ -212,11 +164,11 @@ fn exchanges(live: Deal) -> Vec<Value> {
     let mut credited = chart(2, "MEMBER", "0.85");
     credited["member"] = json!({"membership_id": market(), "sequence": 1, "balance_after": "0.85"});
     vec![
-        prepared(1, 15, DEAL_300),
+        prepared(1, 20, DEAL_300),
         json!({
             "kind": "EXCHANGE_COMMITTED",
             "window_id": id("wnd", 1),
-            "body": body(ended(exchange(1, 15, DEAL_300), "COMMITTED", 16)),
+            "body": body(ended(exchange(1, 20, DEAL_300), "COMMITTED", 21)),
             "postings": [
                 member(-300, 5, 1200), chart(1, "EXCHANGE_OUT", "300"),
                 credited, chart(2, "FEE", "0.01"), chart(2, "EXCHANGE_IN", "-0.86"),
@@ -224,91 +176,74 @@ fn exchanges(live: Deal) -> Vec<Value> {
             "lots": [lot(B, -300, -300), credit],
             "obligations": [obligation(DEAL_300)],
         }),
-        prepared(2, 17, DEAL_100),
+        prepared(2, 22, aborted),
         json!({
             "kind": "EXCHANGE_ABORTED",
-            "body": body(ended(exchange(2, 17, DEAL_100), "ABORTED", 18)),
-            "lots": [lot(B, 0, -100)],
+            "body": body(ended(exchange(2, 22, aborted), "ABORTED", 23)),
+            "lots": [lot(B, 0, -aborted.taken)],
         }),
-        prepared(3, 19, live),
+        prepared(3, 24, live),
     ]
 }
 
 /// The records' contents, the first decided one second in.
-fn records(live: Deal) -> Vec<Value> {
+fn records(aborted: Deal, live: Deal) -> Vec<Value> {
     let earned = vec![
         points("POINTS_ACCRUED", "ISSUANCE", (1000, 1, 1000), None),
         points("POINTS_ACCRUED", "ISSUANCE", (500, 2, 1500), B),
         points("POINTS_ACCRUED", "ISSUANCE", (40, 3, 1540), C),
         points("POINTS_EXPIRED", "EXPIRED", (-40, 4, 1500), C),
     ];
-    [parties(), earned, exchanges(live)].concat()
+    [parties::contents(), earned, exchanges(aborted, live)].concat()
 }
 
 /// The ids of records, by what they are of.
 pub(crate) mod at {
-    pub(crate) const ACCRUAL_A: u128 = 11;
-    pub(crate) const COMMIT: u128 = 16;
-    pub(crate) const LIVE: u128 = 19;
+    pub(crate) const MERGE: u128 = 9;
+    pub(crate) const ACCEPTANCE: u128 = 15;
+    pub(crate) const ACCRUAL_A: u128 = 16;
+    pub(crate) const PREPARE: u128 = 20;
+    pub(crate) const COMMIT: u128 = 21;
+    pub(crate) const SECOND: u128 = 22;
+    pub(crate) const ABORT: u128 = 23;
+    pub(crate) const LIVE: u128 = 24;
 }
 
 /// All rows of the book, in the order in which a store shows them.
 pub(crate) fn book() -> Vec<AuditRow> {
-    book_with(DEAL_200)
+    book_with(DEAL_100, DEAL_200)
 }
 
-/// The same with another exchange that is still prepared.
-pub(crate) fn book_with(live: Deal) -> Vec<AuditRow> {
-    let mut rows = heads();
-    let records: Vec<Value> =
-        records(live).into_iter().zip(1_u128..).map(|(content, n)| rows::complete(content, n)).collect();
+/// The same with another exchange that was aborted, and another that is still prepared.
+pub(crate) fn book_with(aborted: Deal, live: Deal) -> Vec<AuditRow> {
+    let mut rows = vec![AuditRow::Window { window_id: id("wnd", 1), opens_at: micros(0), closes_at: None }];
+    let records = records(aborted, live).into_iter().zip(1_u128..);
+    let records: Vec<Value> = records.map(|(content, number)| rows::complete(content, number)).collect();
     rows.extend(records.iter().map(rows::sealed));
     for lines in [rows::postings, rows::movements, rows::obligations] {
         rows.extend(records.iter().flat_map(lines));
     }
     rows.extend(records.iter().filter_map(rows::request));
+    rows.extend(parties::rows());
     rows.extend([
-        rows::reservation(1, 15, Some(&Ending { state: "COMMITTED", second: 16 })),
-        rows::reservation(2, 17, Some(&Ending { state: "ABORTED", second: 18 })),
-        rows::reservation(3, 19, None),
+        rows::reservation(1, 20, Some(&Ending { state: "COMMITTED", second: 21 })),
+        rows::reservation(2, 22, Some(&Ending { state: "ABORTED", second: 23 })),
+        rows::reservation(3, 24, None),
     ]);
-    rows.extend([(1, DEAL_300), (2, DEAL_100), (3, live)].map(|(number, deal)| rows::leg(number, deal)));
+    rows.extend([(1, DEAL_300), (2, aborted), (3, live)].map(|(number, deal)| rows::leg(number, deal)));
     rows.extend(sums(live));
     rows
 }
 
-fn heads() -> Vec<AuditRow> {
-    let program = |number, partner: &str, scale| AuditRow::Program {
-        program_id: id("prg", number),
-        partner_code: partner.to_owned(),
-        scale,
-    };
-    let membership = |number, program, reference: &str| AuditRow::Membership {
-        membership_id: id("mbs", number),
-        program_id: id("prg", program),
-        external_reference: reference.to_owned(),
-        reference_salt: SALT.to_vec(),
-    };
-    vec![
-        AuditRow::Window { window_id: id("wnd", 1), opens_at: micros(0), closes_at: None },
-        program(1, "airline", 0),
-        program(2, "market", 2),
-        membership(1, 1, "FF-1"),
-        membership(2, 2, "card-2"),
-        AuditRow::Agreement {
-            agreement_id: id("agr", 1),
-            low_code: "airline".to_owned(),
-            high_code: "market".to_owned(),
-            active_version: Some(1),
-            latest_version: 1,
-        },
-        AuditRow::AgreementVersion {
-            agreement_id: id("agr", 1),
-            version: 1,
-            terms: serde_json::to_vec(&terms()).unwrap(),
-            terms_hash: terms_hash(),
-        },
-    ]
+/// Adds a record and what is written beside it, each behind its like.
+pub(crate) fn append(rows: &mut Vec<AuditRow>, content: Value, number: u128) {
+    let content = rows::complete(content, number);
+    let lines = rows::postings(&content).into_iter().chain(rows::movements(&content));
+    for row in [rows::sealed(&content)].into_iter().chain(lines).chain(rows::request(&content)) {
+        let kind = std::mem::discriminant(&row);
+        let last = rows.iter().rposition(|other| std::mem::discriminant(other) == kind).unwrap();
+        rows.insert(last + 1, row);
+    }
 }
 
 fn sums(live: Deal) -> Vec<AuditRow> {
@@ -330,6 +265,7 @@ fn sums(live: Deal) -> Vec<AuditRow> {
     vec![
         account(airline(), [1200, live.taken, 5, 1]),
         account(market(), [85, 0, 1, 0]),
+        account(id("mbs", 3), [0, 0, 0, 0]),
         lot(airline(), SOON, 200, live.taken),
         lot(airline(), NEVER, 1000, 0),
         lot(market(), NEVER, 85, 0),
@@ -342,12 +278,5 @@ fn sums(live: Deal) -> Vec<AuditRow> {
             prepared_high: 0,
         },
         AuditRow::Initiator { partner_code: "airline".to_owned(), live_holds: 1 },
-        AuditRow::ConsentInForce {
-            membership_id: airline(),
-            recipient_code: "market".to_owned(),
-            scope: "EXCHANGE".to_owned(),
-            consent_id: id("cns", 2),
-            is_withdrawn: false,
-        },
     ]
 }

@@ -2,6 +2,9 @@
 //!
 //! A forged record has a good hash, so that what is found is what its content breaks.
 
+mod exchanges;
+mod parties;
+
 use std::collections::BTreeSet;
 
 use pointbridge_check::Invariant;
@@ -9,50 +12,9 @@ use pointbridge_store::AuditRow;
 use serde_json::{Value, json};
 
 use crate::book::{self, at, book};
-use crate::rows::{NEVER, id, micros, seal};
+use crate::changes::{Case, case, change, forge, record};
+use crate::rows::{NEVER, id, micros};
 use crate::{check, check_at, found};
-
-/// Changes exactly one row.
-macro_rules! change {
-    ($rows:expr, $pattern:pat $(if $guard:expr)? => $change:expr) => {{
-        let mut changed = 0;
-        for row in $rows.iter_mut() {
-            match row {
-                $pattern $(if $guard)? => { $change; changed += 1; }
-                _ => {}
-            }
-        }
-        assert_eq!(changed, 1, "the case must change one row: {}", stringify!($pattern));
-    }};
-}
-
-/// Seals a record anew with another content.
-pub(crate) fn forge(rows: &mut [AuditRow], number: u128, change: impl FnOnce(&mut Value)) {
-    let wanted = id("rec", number);
-    let record = rows.iter_mut().find_map(|row| match row {
-        AuditRow::Record { record_id, bytes, hash, .. } if *record_id == wanted => Some((bytes, hash)),
-        _ => None,
-    });
-    let (bytes, hash) = record.unwrap();
-    let mut content: Value = serde_json::from_slice(bytes).unwrap();
-    change(&mut content);
-    (*bytes, *hash) = seal(&content);
-}
-
-struct Case {
-    expected: String,
-    rows: Vec<AuditRow>,
-}
-
-fn case(expected: impl Into<String>, change: impl FnOnce(&mut Vec<AuditRow>)) -> Case {
-    let mut rows = book();
-    change(&mut rows);
-    Case { expected: expected.into(), rows }
-}
-
-fn record(number: u128) -> String {
-    format!("record {}", id("rec", number))
-}
 
 fn record_cases() -> Vec<Case> {
     let columns = format!("record-columns: {}", record(at::COMMIT));
@@ -88,12 +50,30 @@ fn record_cases() -> Vec<Case> {
             rows.retain(|row| !matches!(row, AuditRow::Record { record_id, .. } if *record_id == id("rec", at::COMMIT)));
         }),
         case(format!("request-record: {}", record(at::COMMIT)), |rows| {
-            change!(rows, AuditRow::Request { record_id, .. } if *record_id == id("rec", at::COMMIT) => *record_id = id("rec", 1));
+            rows.retain(|row| !matches!(row, AuditRow::Request { record_id, .. } if *record_id == id("rec", at::COMMIT)));
         }),
-        case("request-record: request airline/Any/00000000000000000000000000000010", |rows| {
-            change!(rows, AuditRow::Request { record_id, .. } if *record_id == id("rec", at::COMMIT) => *record_id = id("rec", 77));
-        }),
+        request("airline/CommitExchange", |[_, _, record_id]| *record_id = id("rec", 77)),
+        request("airline/CommitExchange", |[_, _, record_id]| *record_id = id("rec", at::LIVE)),
+        request("airline/CommitExchange", |[_, _, record_id]| *record_id = id("rec", 19)),
+        request("airline/AbortExchange", |[_, method, _]| *method = "AbortExchange".to_owned()),
+        // Either party may abort; only the initiator commits.
+        request("market/CommitExchange", |[scope, ..]| *scope = "market".to_owned()),
+        request("@operator/CommitExchange", |[scope, ..]| *scope = "@operator".to_owned()),
     ]
+}
+
+/// A change of the commit's request: of its scope, its method or its record. The row is named as it is after that.
+fn request(key: &str, change: impl FnOnce([&mut String; 3])) -> Case {
+    case(format!("request-record: request {key}/00000000000000000000000000000015"), |rows| {
+        let commit = id("rec", at::COMMIT);
+        let found = rows.iter_mut().find_map(|row| match row {
+            AuditRow::Request { scope, method, record_id, .. } if *record_id == commit => {
+                Some([scope, method, record_id])
+            }
+            _ => None,
+        });
+        change(found.unwrap());
+    })
 }
 
 fn forged_line_cases() -> Vec<Case> {
@@ -133,7 +113,12 @@ fn forged_line_cases() -> Vec<Case> {
             forge(rows, at::COMMIT, |content| content["postings"][0]["member"]["sequence"] = json!(4));
             change!(rows, AuditRow::Posting { record_id, number: 1, sequence, .. } if *record_id == id("rec", at::COMMIT) => *sequence = Some(4));
         }),
-        case(format!("lots-of-record: {accrual}"), |rows| {
+    ]
+}
+
+fn lot_and_account_cases() -> Vec<Case> {
+    vec![
+        case(format!("lots-of-record: {}", record(at::ACCRUAL_A)), |rows| {
             forge(rows, at::ACCRUAL_A, |content| content["lots"][0]["remaining"] = json!("1001"));
             change!(rows, AuditRow::LotMovement { record_id, remaining, .. } if *record_id == id("rec", at::ACCRUAL_A) => *remaining = 1001);
             change!(rows, AuditRow::Lot { remaining, .. } if *remaining == 1000 => *remaining = 1001);
@@ -151,9 +136,28 @@ fn forged_line_cases() -> Vec<Case> {
         ),
         Case {
             expected: format!("account-available: account {}", book::airline()),
-            rows: book::book_with(book::DEAL_1300),
+            rows: book::book_with(book::DEAL_100, book::DEAL_1300),
         },
+        // Aborted since, so that the account has enough in the end.
+        Case {
+            expected: format!("account-available: account {}", book::airline()),
+            rows: book::book_with(book::DEAL_1300, book::DEAL_200),
+        },
+        // Taken below what is held, and given back.
+        case(format!("account-available: posting {}/1", id("rec", 25)), |rows| {
+            let [taken, given] = [(-1100, 6, 100), (1100, 7, 1200)];
+            book::append(rows, adjusted(taken), 25);
+            book::append(rows, adjusted(given), 26);
+            change!(rows, AuditRow::Account { postings, .. } if *postings == 5 => *postings = 7);
+        }),
     ]
+}
+
+/// An adjustment, by its amount, number and balance, while 200 points are held.
+fn adjusted(change: (i64, i64, i64)) -> Value {
+    let mut content = book::points("POINTS_ADJUSTED", "ADJUSTMENT", change, None);
+    content["body"]["points"]["held"] = json!("200");
+    content
 }
 
 fn lot(expires_at: i64, remaining: i64, held: i64) -> AuditRow {
@@ -250,10 +254,10 @@ fn head_cases() -> Vec<Case> {
             change!(rows, AuditRow::Initiator { live_holds, .. } => *live_holds = 0);
         }),
         case(format!("obligation-window: window {}", id("wnd", 1)), |rows| {
-            change!(rows, AuditRow::Window { opens_at, .. } => *opens_at = micros(17));
+            change!(rows, AuditRow::Window { opens_at, .. } => *opens_at = micros(22));
         }),
         case(format!("obligation-window: window {}", id("wnd", 1)), |rows| {
-            change!(rows, AuditRow::Window { closes_at, .. } => *closes_at = Some(micros(16)));
+            change!(rows, AuditRow::Window { closes_at, .. } => *closes_at = Some(micros(21)));
         }),
         case(format!("obligation-window: {}", record(at::LIVE)), |rows| {
             forge(rows, at::LIVE, |content| content["window_id"] = json!(id("wnd", 1)));
@@ -262,115 +266,8 @@ fn head_cases() -> Vec<Case> {
     ]
 }
 
-fn exchange_cases() -> Vec<Case> {
-    let live = format!("reservation-state: reservation {}", id("rsv", 3));
-    let aborted = format!("reservation-state: reservation {}", id("rsv", 2));
-    let leg = format!("leg-rows: leg {}/1", id("rsv", 3));
-    macro_rules! reservation {
-        ($expected:expr, $number:literal, $field:ident, $value:expr) => {
-            case($expected.clone(), |rows| {
-                change!(rows, AuditRow::Reservation { reservation_id, $field, .. } if *reservation_id == id("rsv", $number) => *$field = $value);
-            })
-        };
-    }
-    macro_rules! leg {
-        ($field:ident, $value:expr) => {
-            case(leg.clone(), |rows| {
-                change!(rows, AuditRow::Leg { reservation_id, $field, .. } if *reservation_id == id("rsv", 3) => *$field = $value);
-            })
-        };
-    }
-    vec![
-        reservation!(live, 3, state, "COMMITTED".to_owned()),
-        reservation!(live, 3, initiator_code, "market".to_owned()),
-        reservation!(live, 3, prepared_at, micros(20)),
-        reservation!(live, 3, hold_expires_at, micros(1)),
-        reservation!(live, 3, decided_at, Some(micros(20))),
-        reservation!(live, 3, prepare_record_id, id("rec", 1)),
-        reservation!(live, 3, last_record_id, id("rec", 77)),
-        reservation!(aborted, 2, state, "PREPARED".to_owned()),
-        reservation!(aborted, 2, decided_at, None),
-        reservation!(aborted, 2, last_record_id, id("rec", 17)),
-        leg!(source_membership_id, book::market()),
-        leg!(destination_membership_id, book::airline()),
-        leg!(source_points, 1),
-        leg!(credited_points, 1),
-        leg!(debtor_code, "market".to_owned()),
-        leg!(creditor_code, "airline".to_owned()),
-        leg!(currency, "EUR".to_owned()),
-        leg!(money, 1),
-        case(format!("phases-match: {}", record(at::COMMIT)), |rows| {
-            forge(rows, at::COMMIT, |content| {
-                content["body"]["exchange"]["references"]["order"] = json!("another");
-            });
-        }),
-        case(format!("leg-terms: {}", record(15)), |rows| {
-            for number in [15, at::COMMIT] {
-                forge(rows, number, |content| {
-                    content["body"]["exchange"]["legs"][0]["residue"]["numerator"] = json!("5");
-                });
-            }
-        }),
-        case(format!("leg-terms: {}", record(at::LIVE)), |rows| {
-            forge(rows, at::LIVE, |content| {
-                content["body"]["exchange"]["legs"][0]["obligation"]["money"] = json!("0.932494");
-            });
-            change!(rows, AuditRow::Leg { money, .. } if *money == 932_493 => *money = 932_494);
-            change!(rows, AuditRow::Exposure { prepared_low, .. } => *prepared_low = 932_494);
-        }),
-    ]
-}
-
-fn party_cases() -> Vec<Case> {
-    let consent = format!("consent-in-force: consent in force {}/market/EXCHANGE", book::airline());
-    let version = format!("terms-hash: agreement version {}/1", id("agr", 1));
-    let agreement = format!("agreement-active: agreement {}", id("agr", 1));
-    let commitment = format!("reference-commitment: membership {}", book::airline());
-    vec![
-        case(format!("program-rows: program {}", id("prg", 2)), |rows| {
-            change!(rows, AuditRow::Program { scale, .. } if *scale == 2 => *scale = 3);
-        }),
-        case(commitment.clone(), |rows| {
-            change!(rows, AuditRow::Membership { external_reference, .. } if external_reference == "FF-1" => *external_reference = "FF-2".to_owned());
-        }),
-        case(commitment, |rows| {
-            change!(rows, AuditRow::Membership { external_reference, reference_salt, .. } if external_reference == "FF-1" => reference_salt[0] = 0);
-        }),
-        case(agreement.clone(), |rows| {
-            change!(rows, AuditRow::Agreement { active_version, .. } => *active_version = None);
-        }),
-        case(
-            agreement,
-            |rows| change!(rows, AuditRow::Agreement { latest_version, .. } => *latest_version = 2),
-        ),
-        case(version.clone(), |rows| {
-            change!(rows, AuditRow::AgreementVersion { terms, .. } => *terms = String::from_utf8_lossy(terms).replace("5000", "6000").into_bytes());
-        }),
-        case(
-            version,
-            |rows| change!(rows, AuditRow::AgreementVersion { terms_hash, .. } => terms_hash[0] ^= 1),
-        ),
-        case(consent.clone(), |rows| {
-            change!(rows, AuditRow::ConsentInForce { consent_id, .. } => *consent_id = id("cns", 1));
-        }),
-        case(
-            consent,
-            |rows| change!(rows, AuditRow::ConsentInForce { is_withdrawn, .. } => *is_withdrawn = true),
-        ),
-        case(format!("consent-in-force: consent in force {}/airline/EXCHANGE", book::market()), |rows| {
-            rows.push(AuditRow::ConsentInForce {
-                membership_id: book::market(),
-                recipient_code: "airline".to_owned(),
-                scope: "EXCHANGE".to_owned(),
-                consent_id: id("cns", 3),
-                is_withdrawn: false,
-            });
-        }),
-    ]
-}
-
 fn overdue() -> (String, Vec<String>) {
-    let late = micros(19 + 300 + 60) + 1;
+    let late = micros(24 + 300 + 60) + 1;
     let expected = format!("reservation-overdue: reservation {}", id("rsv", 3));
     (expected, found(&check_at(book(), late)))
 }
@@ -380,10 +277,11 @@ fn one_wrong_cell_is_one_finding_of_one_invariant_in_its_own_row() {
     let cases = [
         record_cases(),
         forged_line_cases(),
+        lot_and_account_cases(),
         line_row_cases(),
         head_cases(),
-        exchange_cases(),
-        party_cases(),
+        exchanges::cases(),
+        parties::cases(),
     ];
     let mut covered = BTreeSet::from(["reservation-overdue".to_owned()]);
     for Case { expected, rows } in cases.into_iter().flatten() {
@@ -398,9 +296,27 @@ fn one_wrong_cell_is_one_finding_of_one_invariant_in_its_own_row() {
 
 #[test]
 fn a_hold_may_be_open_for_60_seconds_after_its_end_and_not_longer() {
-    assert!(check_at(book(), micros(19 + 300 + 60)).is_clean());
+    assert!(check_at(book(), micros(24 + 300 + 60)).is_clean());
     let (expected, found) = overdue();
     assert_eq!(found, [expected]);
+}
+
+#[test]
+fn either_party_may_ask_again_for_an_abort_and_is_answered_with_the_first() {
+    let mut rows = book();
+    let place = rows.iter().position(|row| matches!(row, AuditRow::Partner { .. })).unwrap();
+    let again = |scope: &str, method: &str, number| AuditRow::Request {
+        scope: scope.to_owned(),
+        method: method.to_owned(),
+        request_id: format!("{:032x}", 99),
+        record_id: id("rec", number),
+    };
+    rows.insert(place, again("market", "AbortExchange", at::ABORT));
+    rows.insert(place, again("airline", "CommitExchange", at::COMMIT));
+    assert!(check(rows.clone()).is_clean());
+    // The first request itself must be there all the same.
+    rows.retain(|row| !matches!(row, AuditRow::Request { scope, record_id, .. } if scope == "airline" && *record_id == id("rec", at::ABORT)));
+    assert_eq!(found(&check(rows)), [format!("request-record: {}", record(at::ABORT))]);
 }
 
 #[test]
@@ -419,10 +335,10 @@ fn a_second_end_is_found_at_the_record_that_came_too_late() {
         rows.iter().find(|row| matches!(row, AuditRow::Record { kind, .. } if kind == "EXCHANGE_ABORTED"));
     let Some(AuditRow::Record { bytes, .. }) = aborted else { unreachable!() };
     let mut content: Value = serde_json::from_slice(bytes).unwrap();
-    content["record_id"] = json!(id("rec", 20));
-    content["decided_at"] = json!(crate::rows::time(20));
+    content["record_id"] = json!(id("rec", 25));
+    content["decided_at"] = json!(crate::rows::time(25));
     let after = rows.iter().rposition(|row| matches!(row, AuditRow::Record { .. })).unwrap() + 1;
     rows.insert(after, crate::rows::sealed(&content));
     let report = check(rows);
-    assert!(found(&report).contains(&format!("reservation-state: {}", record(20))), "{:?}", found(&report));
+    assert!(found(&report).contains(&format!("reservation-state: {}", record(25))), "{:?}", found(&report));
 }

@@ -1,6 +1,6 @@
 //! Rows out of record contents, as a store writes them beside each other.
 
-use pointbridge_store::AuditRow;
+use pointbridge_store::{AuditLeg, AuditRow, AuditSide};
 use serde_json::{Value, json};
 
 use crate::book::{Deal, airline, market, sha256};
@@ -35,8 +35,10 @@ pub(crate) struct Ending {
 pub(crate) fn complete(mut content: Value, number: u128) -> Value {
     content["schema"] = json!("pointbridge.record.v1");
     content["record_id"] = json!(id("rec", number));
-    content["who"] = json!("spiffe://alliance.example/partner/airline/till/7");
-    content["parties"] = json!(["airline"]);
+    if content.get("who").is_none() {
+        content["who"] = json!("partner/airline/partner/till-7");
+    }
+    content["parties"] = json!(["airline", "market"]);
     content["decided_at"] = json!(time(i64::try_from(number).unwrap()));
     content
 }
@@ -128,9 +130,28 @@ pub(crate) fn obligations(content: &Value) -> Vec<AuditRow> {
 
 /// The request that a caller's record answers.
 pub(crate) fn request(content: &Value) -> Option<AuditRow> {
-    (content["kind"] != "POINTS_EXPIRED").then(|| AuditRow::Request {
-        scope: "airline".to_owned(),
-        method: "Any".to_owned(),
+    let method = match content["kind"].as_str().unwrap() {
+        "PARTNER_CREATED" => "CreatePartner",
+        "PROGRAM_CREATED" => "CreateProgram",
+        "MEMBERSHIP_REGISTERED" => "RegisterMembership",
+        "LINK_CODE_ISSUED" => "IssueLinkCode",
+        "MEMBERS_MERGED" => "MergeMembers",
+        "CONSENT_GRANTED" => "GrantConsent",
+        "CONSENT_WITHDRAWN" => "WithdrawConsent",
+        "AGREEMENT_PROPOSED" => "ProposeAgreement",
+        "AGREEMENT_ACCEPTED" => "AcceptAgreement",
+        "POINTS_ACCRUED" => "AccruePoints",
+        "POINTS_ADJUSTED" => "AdjustPoints",
+        "EXCHANGE_PREPARED" => "PrepareExchange",
+        "EXCHANGE_COMMITTED" => "CommitExchange",
+        "EXCHANGE_ABORTED" => "AbortExchange",
+        _ => return None,
+    };
+    let who = text(&content["who"]);
+    let scope = if who.starts_with("operator/") { "@operator" } else { who.split('/').nth(1).unwrap() };
+    Some(AuditRow::Request {
+        scope: scope.to_owned(),
+        method: method.to_owned(),
         request_id: format!("{:032x}", second_of(content)),
         record_id: text(&content["record_id"]),
     })
@@ -142,6 +163,9 @@ pub(crate) fn reservation(number: u128, second: i64, end: Option<&Ending>) -> Au
         reservation_id: id("rsv", number),
         state: end.map_or("PREPARED", |end| end.state).to_owned(),
         initiator_code: "airline".to_owned(),
+        order_reference: format!("order-{number}"),
+        store_reference: Some("store-12".to_owned()),
+        till_reference: None,
         prepared_at: micros(second),
         hold_expires_at: micros(second + 300),
         decided_at: end.map(|end| micros(end.second)),
@@ -151,16 +175,29 @@ pub(crate) fn reservation(number: u128, second: i64, end: Option<&Ending>) -> Au
 }
 
 pub(crate) fn leg(number: u128, deal: Deal) -> AuditRow {
-    AuditRow::Leg {
+    let side = |program, partner: &str, membership_id| AuditSide {
+        program_id: id("prg", program),
+        partner_code: partner.to_owned(),
+        membership_id,
+        custody: "HOSTED".to_owned(),
+    };
+    AuditRow::Leg(Box::new(AuditLeg {
         reservation_id: id("rsv", number),
         number: 1,
-        source_membership_id: airline(),
-        destination_membership_id: market(),
+        agreement_id: id("agr", 1),
+        agreement_version: 1,
+        source: side(1, "airline", airline()),
+        destination: side(2, "market", market()),
         source_points: deal.taken,
+        gross_points: deal.gross,
+        fee_points: 1,
         credited_points: deal.credited,
+        residue_numerator: deal.rest,
+        residue_denominator: 7,
+        residue_owner: "NOBODY".to_owned(),
         debtor_code: "airline".to_owned(),
         creditor_code: "market".to_owned(),
         currency: "CNY".to_owned(),
         money: deal.money,
-    }
+    }))
 }

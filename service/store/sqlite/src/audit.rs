@@ -5,26 +5,27 @@
 //! Absent on purpose: any opinion about the rows. Even what core could not read is shown, as far as a column's type goes.
 
 mod lines;
+mod parties;
 mod state;
 
 use pointbridge_core::time::Timestamp;
 use pointbridge_store::{AuditRow, StoreError};
 use sqlx::sqlite::SqliteRow;
 
-use crate::due;
+use crate::error;
+use crate::rows::Cells;
 use crate::session::Session;
-use crate::time::Time;
 
 /// A statement and how its rows are read.
 type Table = (&'static str, fn(&SqliteRow) -> Result<AuditRow, StoreError>);
 
 pub(crate) async fn show(
     session: &mut Session<'_>,
-    time: &Time,
     visit: &mut (dyn FnMut(AuditRow) + Send),
 ) -> Result<Timestamp, StoreError> {
-    let now = due::now(session, time).await?;
-    for (sql, read) in state::FIRST.iter().chain(lines::TABLES).chain(state::LAST) {
+    let state = session.row("select last_now from store_state", Vec::new()).await?;
+    let last_now = state.ok_or_else(|| error::broken("the store has no state"))?.time("last_now")?;
+    for (sql, read) in lines::TABLES.iter().chain(parties::TABLES).chain(state::TABLES) {
         session
             .each(sql, &mut |row| {
                 visit(read(row)?);
@@ -32,5 +33,5 @@ pub(crate) async fn show(
             })
             .await?;
     }
-    Ok(now)
+    Ok(last_now)
 }

@@ -59,6 +59,6 @@ impl Store for SqliteStore {
 
     async fn audit(&self, visit: &mut (dyn FnMut(AuditRow) + Send)) -> Result<Timestamp, StoreError> {
         let mut reader = self.reader().await?;
-        audit::show(&mut reader.session(), self.time(), visit).await
+        audit::show(&mut reader.session(), visit).await
     }
 }

@@ -1,4 +1,4 @@
-//! The append-only tables: records, their lines, and requests.
+//! Windows, and the append-only tables of what was done: records, their lines, and requests.
 
 use pointbridge_core::ids::{MembershipId, ProgramId, RecordId, WindowId};
 use pointbridge_store::{AuditRow, StoreError};
@@ -8,6 +8,7 @@ use super::Table;
 use crate::rows::Cells;
 
 pub(super) const TABLES: &[Table] = &[
+    ("select * from settlement_window order by window_id", window),
     ("select * from record order by record_number", record),
     (
         "select posting.*, record.record_id from posting left join record using (record_number)
@@ -26,6 +27,14 @@ pub(super) const TABLES: &[Table] = &[
     ),
     ("select * from request order by scope, method, request_id", request),
 ];
+
+fn window(row: &SqliteRow) -> Result<AuditRow, StoreError> {
+    Ok(AuditRow::Window {
+        window_id: row.id("window_id", WindowId::new)?.to_string(),
+        opens_at: row.int("opens_at")?,
+        closes_at: row.int_or_null("closes_at")?,
+    })
+}
 
 fn record(row: &SqliteRow) -> Result<AuditRow, StoreError> {
     Ok(AuditRow::Record {

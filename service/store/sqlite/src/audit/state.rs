@@ -1,89 +1,31 @@
-//! The tables of how things stand: who there is, and what the records have added up to.
+//! The tables of what the records have added up to: exchanges, accounts, lots, exposures, live holds.
 
-use pointbridge_core::ids::{
-    AgreementId, ConsentId, MembershipId, ProgramId, RecordId, ReservationId, WindowId,
-};
-use pointbridge_store::{AuditRow, StoreError};
+use pointbridge_core::ids::{AgreementId, MembershipId, ProgramId, RecordId, ReservationId};
+use pointbridge_store::{AuditLeg, AuditRow, AuditSide, StoreError};
+use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::Table;
+use crate::error;
 use crate::rows::Cells;
 
-/// Before the records.
-pub(super) const FIRST: &[Table] = &[
-    ("select * from settlement_window order by window_id", window),
-    ("select * from program order by program_id", program),
-    ("select * from membership order by membership_id", membership),
-    ("select * from agreement order by agreement_id", agreement),
-    ("select * from agreement_version order by agreement_id, version", agreement_version),
-];
-
-/// After the requests.
-pub(super) const LAST: &[Table] = &[
+pub(super) const TABLES: &[Table] = &[
     ("select * from reservation order by reservation_id", reservation),
     ("select * from exchange_leg order by reservation_id, leg_number", leg),
     ("select * from account order by membership_id", account),
     ("select * from lot order by membership_id, expires_at, origin_month, exchangeable", lot),
     ("select * from exposure order by low_code, high_code, currency", exposure),
     ("select * from initiator order by partner_code", initiator),
-    (
-        "select consent_in_force.*, consent_withdrawal.consent_id is not null as is_withdrawn
-         from consent_in_force
-         left join consent_withdrawal on consent_withdrawal.consent_id = consent_in_force.consent_id
-         order by consent_in_force.membership_id, consent_in_force.recipient_code, consent_in_force.consent_scope",
-        consent_in_force,
-    ),
 ];
-
-fn window(row: &SqliteRow) -> Result<AuditRow, StoreError> {
-    Ok(AuditRow::Window {
-        window_id: row.id("window_id", WindowId::new)?.to_string(),
-        opens_at: row.int("opens_at")?,
-        closes_at: row.int_or_null("closes_at")?,
-    })
-}
-
-fn program(row: &SqliteRow) -> Result<AuditRow, StoreError> {
-    Ok(AuditRow::Program {
-        program_id: row.id("program_id", ProgramId::new)?.to_string(),
-        partner_code: row.text("partner_code")?,
-        scale: row.int("scale")?,
-    })
-}
-
-fn membership(row: &SqliteRow) -> Result<AuditRow, StoreError> {
-    Ok(AuditRow::Membership {
-        membership_id: row.id("membership_id", MembershipId::new)?.to_string(),
-        program_id: row.id("program_id", ProgramId::new)?.to_string(),
-        external_reference: row.text("external_reference")?,
-        reference_salt: row.bytes("reference_salt")?,
-    })
-}
-
-fn agreement(row: &SqliteRow) -> Result<AuditRow, StoreError> {
-    Ok(AuditRow::Agreement {
-        agreement_id: row.id("agreement_id", AgreementId::new)?.to_string(),
-        low_code: row.text("low_code")?,
-        high_code: row.text("high_code")?,
-        active_version: row.int_or_null("active_version")?,
-        latest_version: row.int("latest_version")?,
-    })
-}
-
-fn agreement_version(row: &SqliteRow) -> Result<AuditRow, StoreError> {
-    Ok(AuditRow::AgreementVersion {
-        agreement_id: row.id("agreement_id", AgreementId::new)?.to_string(),
-        version: row.int("version")?,
-        terms: row.bytes("terms")?,
-        terms_hash: row.bytes("terms_hash")?,
-    })
-}
 
 fn reservation(row: &SqliteRow) -> Result<AuditRow, StoreError> {
     Ok(AuditRow::Reservation {
         reservation_id: row.id("reservation_id", ReservationId::new)?.to_string(),
         state: row.text("state")?,
         initiator_code: row.text("initiator_code")?,
+        order_reference: row.text("order_reference")?,
+        store_reference: text_or_null(row, "store_reference")?,
+        till_reference: text_or_null(row, "till_reference")?,
         prepared_at: row.int("prepared_at")?,
         hold_expires_at: row.int("hold_expires_at")?,
         decided_at: row.int_or_null("decided_at")?,
@@ -92,19 +34,40 @@ fn reservation(row: &SqliteRow) -> Result<AuditRow, StoreError> {
     })
 }
 
+fn text_or_null(row: &SqliteRow, column: &str) -> Result<Option<String>, StoreError> {
+    row.try_get(column).map_err(error::of)
+}
+
 fn leg(row: &SqliteRow) -> Result<AuditRow, StoreError> {
-    Ok(AuditRow::Leg {
+    Ok(AuditRow::Leg(Box::new(AuditLeg {
         reservation_id: row.id("reservation_id", ReservationId::new)?.to_string(),
         number: row.int("leg_number")?,
-        source_membership_id: row.id("source_membership_id", MembershipId::new)?.to_string(),
-        destination_membership_id: row.id("destination_membership_id", MembershipId::new)?.to_string(),
+        agreement_id: row.id("agreement_id", AgreementId::new)?.to_string(),
+        agreement_version: row.int("agreement_version")?,
+        source: AuditSide {
+            program_id: row.id("source_program_id", ProgramId::new)?.to_string(),
+            partner_code: row.text("source_partner_code")?,
+            membership_id: row.id("source_membership_id", MembershipId::new)?.to_string(),
+            custody: row.text("source_custody")?,
+        },
+        destination: AuditSide {
+            program_id: row.id("destination_program_id", ProgramId::new)?.to_string(),
+            partner_code: row.text("destination_partner_code")?,
+            membership_id: row.id("destination_membership_id", MembershipId::new)?.to_string(),
+            custody: row.text("destination_custody")?,
+        },
         source_points: row.int("source_points")?,
+        gross_points: row.int("gross_points")?,
+        fee_points: row.int("fee_points")?,
         credited_points: row.int("credited_points")?,
+        residue_numerator: row.int("residue_numerator")?,
+        residue_denominator: row.int("residue_denominator")?,
+        residue_owner: row.text("residue_owner")?,
         debtor_code: row.text("debtor_code")?,
         creditor_code: row.text("creditor_code")?,
         currency: row.text("currency")?,
         money: row.int("money")?,
-    })
+    })))
 }
 
 fn account(row: &SqliteRow) -> Result<AuditRow, StoreError> {
@@ -141,14 +104,4 @@ fn exposure(row: &SqliteRow) -> Result<AuditRow, StoreError> {
 
 fn initiator(row: &SqliteRow) -> Result<AuditRow, StoreError> {
     Ok(AuditRow::Initiator { partner_code: row.text("partner_code")?, live_holds: row.int("live_holds")? })
-}
-
-fn consent_in_force(row: &SqliteRow) -> Result<AuditRow, StoreError> {
-    Ok(AuditRow::ConsentInForce {
-        membership_id: row.id("membership_id", MembershipId::new)?.to_string(),
-        recipient_code: row.text("recipient_code")?,
-        scope: row.text("consent_scope")?,
-        consent_id: row.id("consent_id", ConsentId::new)?.to_string(),
-        is_withdrawn: row.flag("is_withdrawn")?,
-    })
 }
