@@ -105,3 +105,42 @@ async fn the_sweeper_ends_holds_whose_time_is_over_and_nothing_else() {
     assert_eq!((account.posted, account.held), (100, 40));
     bench.running.drain().await;
 }
+
+/// Holds that so many holds that are over all end by the sweeper's first tick with these options.
+async fn all_are_swept(holds: usize, sweeping: Options) {
+    let clock = Clock::default();
+    let hub = Hub::new(MemoryStore::new(clock.reader()), clock.clone());
+    let scene = hub.scene().await;
+    hub.accrue(&scene.airline, scene.flyer, "100").await;
+    let mut over = Vec::new();
+    for _ in 0..holds {
+        over.push(hub.prepare(&scene.airline, scene.wish("10")).await);
+    }
+    clock.move_by(3_600);
+    let bench = Bench::on(hub.store, hub.script, sweeping);
+    // Time for whoever would be shed to be shed, before anything is written.
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    bench.store.open();
+    let open = async || {
+        let mut open = 0;
+        for id in &over {
+            let (exchange, ..) = bench.store.exchange(&Scope::All, *id).await.unwrap().unwrap();
+            open += usize::from(!exchange.state.is_final());
+        }
+        open
+    };
+    until("everything is swept", async || open().await == 0).await;
+    bench.running.drain().await;
+}
+
+#[tokio::test]
+async fn what_is_due_in_masses_does_not_wait_for_a_tick_each_time() {
+    all_are_swept(7, Options { sweep_items_max: 2, ..options() }).await;
+}
+
+#[tokio::test]
+async fn what_time_asks_for_is_not_shed_by_a_full_queue() {
+    all_are_swept(7, Options { queue_commands_max: 1, batch_commands_max: 1, ..options() }).await;
+}

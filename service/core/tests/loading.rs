@@ -339,3 +339,31 @@ fn a_part_of_the_lots_is_not_taken_for_all() {
         assert!(fits && changes.is_empty(), "changed: {changed}, complete: {complete}: {answer:?}");
     }
 }
+
+#[test]
+fn a_quote_for_memberships_that_the_store_does_not_know_is_refused_and_not_fatal() {
+    let unknown = pointbridge_core::ids::MembershipId::new(id(0xdead));
+    for bend in [0, 1] {
+        let mut scene = Scene::with_points();
+        let mut claims = scene.claims(scene.flyer, scene.shopper, 100);
+        *(if bend == 0 { &mut claims.source } else { &mut claims.destination }) = unknown;
+        let airline = scene.airline.clone();
+        let answer = scene.send(&airline, Scene::prepare(claims));
+        assert!(is_refused(&answer, Reason::QuoteInvalid), "{answer:?}");
+    }
+}
+
+#[test]
+fn what_time_brings_is_the_hubs_doing_whoever_comes_across_it() {
+    let mut scene = Scene::with_points();
+    let over = scene.prepared(9_000);
+    scene.tick(3_600);
+    scene.world.overdue.entry(scene.flyer).or_default().insert(over.exchange_id);
+    let claims = scene.claims(scene.flyer, scene.shopper, 9_000);
+    let airline = scene.airline.clone();
+    let envelope = scene.envelope(&airline, Scene::prepare(claims));
+    let (changes, answers) = scene.decide(&[envelope]);
+    assert_eq!(done(&answers[0]).who, airline.principal);
+    let expired = changes.records.iter().find(|sealed| sealed.record.kind == RecordKind::ExchangeExpired);
+    assert_eq!(expired.unwrap().record.who, "hub/sweeper");
+}
