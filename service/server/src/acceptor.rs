@@ -38,7 +38,7 @@ use tonic::transport::server::Connected;
 
 use self::bound::{KeyedBound, KeyedPermit};
 use self::sampled::Sampler;
-use crate::peer::{PeerInfo, Principal, PrincipalError, TrustDomain};
+use crate::peer::{PeerCertificate, PeerInfo, Principal, PrincipalError, TrustDomain};
 use crate::tls::ALPN_HTTP2;
 
 /// Connections that are ready and wait to be served; the server takes them at once, so a few are enough.
@@ -271,8 +271,9 @@ impl Gate {
             .ok_or(PrincipalError::CertificateMalformed)
             .and_then(|leaf| Principal::from_certificate(leaf, &self.trust_domain))
             .map(Arc::new);
+        let certificate = Arc::new(PeerCertificate::of(leaf.map_or(&[], |leaf| leaf.as_ref())));
         let party = self.parties.try_acquire(Party::of(&principal)).ok_or(Cut::PartnerFull)?;
-        Ok(Connection { stream, peer: PeerInfo { principal, remote }, _places: (place, party) })
+        Ok(Connection { stream, peer: PeerInfo { principal, certificate, remote }, _places: (place, party) })
     }
 
     fn log(&self, remote: SocketAddr, cut: &Cut) {

@@ -17,7 +17,7 @@ use tower::{Layer, Service};
 
 use crate::authz::{TABLE, authorize};
 use crate::deadline;
-use crate::peer::PeerInfo;
+use crate::peer::{PeerCertificate, PeerInfo};
 use crate::status;
 
 /// What the paths of the hub's own methods begin with.
@@ -29,7 +29,11 @@ pub trait Registry: Send + Sync + 'static {
     ///
     /// # Errors
     /// CERTIFICATE_UNKNOWN, or that of a read that failed.
-    fn require(&self, caller: &Caller) -> impl Future<Output = Result<(), Status>> + Send;
+    fn require(
+        &self,
+        caller: &Caller,
+        certificate: &PeerCertificate,
+    ) -> impl Future<Output = Result<(), Status>> + Send;
 }
 
 /// Puts the gate before a service.
@@ -97,7 +101,9 @@ where
         let inner = std::mem::replace(&mut self.inner, fresh);
         let registry = Arc::clone(&self.registry);
         let path = request.uri().path().to_owned();
-        let asked = authorize(request.extensions().get::<PeerInfo>(), &path);
+        let peer = request.extensions().get::<PeerInfo>();
+        let certificate = peer.map(|peer| Arc::clone(&peer.certificate));
+        let asked = authorize(peer, &path).map(|caller| (caller, certificate));
         Box::pin(async move {
             match pass(&*registry, asked, &path).await {
                 Ok(caller) => serve(inner, request, caller, started).await,
@@ -113,12 +119,12 @@ where
 /// Health and reflection are for every principal, registered or not yet.
 async fn pass<R: Registry>(
     registry: &R,
-    asked: Result<Caller, Rejection>,
+    asked: Result<(Caller, Option<Arc<PeerCertificate>>), Rejection>,
     path: &str,
 ) -> Result<Caller, Status> {
-    let caller = asked.map_err(|rejection| status::of_rejection(&rejection))?;
-    if path.starts_with(OURS) {
-        registry.require(&caller).await?;
+    let (caller, certificate) = asked.map_err(|rejection| status::of_rejection(&rejection))?;
+    if let Some(certificate) = certificate.filter(|_| path.starts_with(OURS)) {
+        registry.require(&caller, &certificate).await?;
     }
     Ok(caller)
 }
@@ -180,7 +186,7 @@ mod tests {
     struct Everybody(bool);
 
     impl Registry for Everybody {
-        async fn require(&self, _caller: &Caller) -> Result<(), Status> {
+        async fn require(&self, _caller: &Caller, _certificate: &PeerCertificate) -> Result<(), Status> {
             if self.0 { Ok(()) } else { Err(Status::unauthenticated("nobody knows you")) }
         }
     }
@@ -188,7 +194,8 @@ mod tests {
     fn call(path: &str, timeout: &str) -> http::Request<()> {
         let domain = TrustDomain::parse("alliance.example").unwrap();
         let principal = Principal::from_path("partner/airline/partner/till-7", &domain).map(Arc::new);
-        let peer = PeerInfo { principal, remote: "127.0.0.1:1".parse().unwrap() };
+        let certificate = Arc::new(PeerCertificate::of(b"a certificate"));
+        let peer = PeerInfo { principal, certificate, remote: "127.0.0.1:1".parse().unwrap() };
         http::Request::builder().uri(path).header("grpc-timeout", timeout).extension(peer).body(()).unwrap()
     }
 

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::authz::caller_of;
 use crate::gate::Registry;
 use crate::keys::KeyRing;
+use crate::peer::PeerCertificate;
 use crate::status;
 
 /// How long it is remembered that a partner is registered. A partner is never removed, so that this only bounds memory.
@@ -85,7 +86,7 @@ impl<S: Store> Hub<S> {
 }
 
 impl<S: Store> Registry for Hub<S> {
-    async fn require(&self, caller: &Caller) -> Result<(), Status> {
+    async fn require(&self, caller: &Caller, _certificate: &PeerCertificate) -> Result<(), Status> {
         let Some(code) = caller.partner() else { return Ok(()) };
         let is_fresh = |at: &Instant| at.elapsed() < REGISTERED_TTL;
         if self.registered.lock().is_ok_and(|seen| seen.get(code).is_some_and(is_fresh)) {

@@ -17,6 +17,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use aws_lc_rs::digest;
 use thiserror::Error;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -328,8 +329,27 @@ pub struct PeerInfo {
     /// Who calls, or why the certificate names nobody. A connection of the second kind stays open, so that its
     /// calls can be answered with a reason.
     pub principal: Result<Arc<Principal>, PrincipalError>,
+    /// The certificate that the connection was made with.
+    pub certificate: Arc<PeerCertificate>,
     /// The address from which the connection came.
     pub remote: SocketAddr,
+}
+
+/// What is asked about a certificate again with every call: a connection outlives what was decided when it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerCertificate {
+    /// SHA-256 of the certificate's DER.
+    pub fingerprint: [u8; 32],
+}
+
+impl PeerCertificate {
+    /// Of a leaf certificate in DER.
+    #[must_use]
+    pub fn of(der: &[u8]) -> Self {
+        let digest = digest::digest(&digest::SHA256, der);
+        // SHA-256 always has 32 bytes.
+        Self { fingerprint: digest.as_ref().first_chunk::<32>().copied().unwrap_or_default() }
+    }
 }
 
 fn is_code(text: &str) -> bool {
