@@ -173,6 +173,9 @@ fn moved(
 
 /// Writes what was checked.
 pub(super) fn write(state: &mut State, changes: Changes) {
+    for (id, part) in reversed_parts(&changes) {
+        state.reversals.entry(id).or_default().push(part);
+    }
     state.partners.extend(changes.partners);
     state.programs.extend(changes.programs);
     state.memberships.extend(changes.memberships);
@@ -209,9 +212,6 @@ pub(super) fn write(state: &mut State, changes: Changes) {
             reservation.decided_at = Some(end.decided_at);
             reservation.last_record = end.record_id;
         }
-    }
-    for (id, part) in reversed_parts(&changes) {
-        state.reversals.entry(id).or_default().push(part);
     }
     state.live_holds.extend(changes.live_holds);
     state.exposures.extend(changes.exposures);
