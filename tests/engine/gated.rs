@@ -11,8 +11,9 @@ use pointbridge_core::text::PartnerCode;
 use pointbridge_core::time::Timestamp;
 use pointbridge_core::world::{Changes, FactQuery, Facts, Footprint, World};
 use pointbridge_store::{
-    AgreementView, AuditRow, ConsentListKey, ConsentView, Due, ExchangeFilter, ExchangeView, LotView,
-    MembershipName, MembershipView, Page, Paged, PostingView, QuoteView, Scope, Store, StoreError, Views,
+    AgreementView, AuditRow, ConsentListKey, ConsentView, Due, ExchangeFilter, ExchangeView,
+    ExchangeWithReversals, LotView, MembershipName, MembershipView, Page, Paged, PostingView, QuoteView,
+    Scope, Store, StoreError, Views,
 };
 use pointbridge_tests::memory::MemoryStore;
 use tokio::sync::Semaphore;
@@ -117,7 +118,7 @@ ungated! {
     balance(id: MembershipId) -> Option<(Account, Program)>;
     postings(id: MembershipId, page: &Page<i64>) -> Option<Paged<PostingView, i64>>;
     lots(id: MembershipId, page: &Page<LotKey>) -> Option<(Paged<LotView, LotKey>, Program)>;
-    exchange(id: ExchangeId) -> Option<ExchangeView>;
+    exchange(id: ExchangeId) -> Option<ExchangeWithReversals>;
     exchanges(filter: &ExchangeFilter, page: &Page<ExchangeId>) -> Paged<ExchangeView, ExchangeId>;
     quote(source: MembershipId, destination: MembershipId) -> QuoteView;
 }

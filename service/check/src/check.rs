@@ -19,6 +19,7 @@ use crate::parties::Parties;
 use crate::records::{Proven, RecordRow, Records};
 use crate::report::{Findings, Report};
 use crate::requests::{RequestRow, Requests};
+use crate::reversals::Reversals;
 use crate::terms::Agreements;
 
 /// A check under way: fed with rows by [`Check::see`], ended by [`Check::finish`].
@@ -40,6 +41,7 @@ pub struct Check {
     members: Members,
     consents: Consents,
     owed: Owed,
+    reversals: Reversals,
 }
 
 impl Default for Check {
@@ -69,6 +71,7 @@ impl Check {
             members: Members::default(),
             consents: Consents::default(),
             owed: Owed::default(),
+            reversals: Reversals::default(),
         }
     }
 
@@ -85,6 +88,9 @@ impl Check {
                 self.line(row);
             }
             row @ (AuditRow::Reservation { .. } | AuditRow::Leg(_)) => self.exchange(row),
+            row @ AuditRow::Reversal { .. } => {
+                self.reversals.row(row, &self.records, &mut self.findings);
+            }
             row @ (AuditRow::Partner { .. } | AuditRow::Program { .. }) => {
                 self.parties.row(&row, &self.records, &mut self.findings);
             }
@@ -117,6 +123,7 @@ impl Check {
         }
         self.ledger.finish(&self.exchanges.holds(), &self.records, findings);
         self.owed.finish(&self.exchanges, findings);
+        self.reversals.finish(&self.records, findings);
         self.parties.finish(&self.records, findings);
         self.agreements.finish(&self.records, findings);
         self.members.finish(&self.records, findings);
@@ -143,6 +150,7 @@ impl Check {
         {
             self.ledger.hold(&membership, change);
         }
+        self.reversals.record(&name, &content, &mut self.names, &mut self.findings);
         self.lines(&name, &content);
         self.bodies(&name, content);
     }
@@ -392,6 +400,7 @@ const fn table(row: &AuditRow) -> &'static str {
         AuditRow::ConsentInForce { .. } => "consent_in_force",
         AuditRow::Reservation { .. } => "reservation",
         AuditRow::Leg(_) => "exchange_leg",
+        AuditRow::Reversal { .. } => "reversal",
         AuditRow::Account { .. } => "account",
         AuditRow::Lot { .. } => "lot",
         AuditRow::Exposure { .. } => "exposure",

@@ -42,6 +42,7 @@ pub(crate) struct Body {
     pub(crate) withdrawal: Option<WithdrawalBody>,
     pub(crate) points: Option<Points>,
     pub(crate) exchange: Option<Exchange>,
+    pub(crate) reversal: Option<Reversal>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -212,6 +213,7 @@ pub(crate) struct Direction {
     pub(crate) basis: String,
     pub(crate) price: Price,
     pub(crate) hold_seconds: i64,
+    pub(crate) reversal_days: Option<i64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -259,6 +261,37 @@ pub(crate) struct Leg {
     pub(crate) credited_points: Minor,
     pub(crate) residue: Residue,
     pub(crate) obligation: Obligation,
+    pub(crate) reversal_days: Option<i64>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Reversal {
+    pub(crate) reversal_id: String,
+    pub(crate) exchange_id: String,
+    pub(crate) number: i64,
+    pub(crate) reverser: String,
+    pub(crate) legs: Vec<ReversedLeg>,
+    pub(crate) reversed_at: Micros,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct ReversedLeg {
+    pub(crate) number: i64,
+    pub(crate) agreement_id: String,
+    pub(crate) agreement_version: i64,
+    pub(crate) source: Side,
+    pub(crate) destination: Side,
+    pub(crate) part: Share,
+    pub(crate) reversed: Share,
+    pub(crate) obligation: Obligation,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Share {
+    pub(crate) source_points: Minor,
+    pub(crate) fee_points: Minor,
+    pub(crate) credited_points: Minor,
+    pub(crate) money: Millionths,
 }
 
 #[derive(Debug, Deserialize)]

@@ -61,6 +61,9 @@ invariants! {
     PhaseTimes, "phase-times", "P4", "a commit or abort comes before the hold is over, an expiry not before, and each names the time of its decision";
     PhasesMatch, "phases-match", "P6", "phase two ends exactly the exchange that phase one prepared";
     LegRows, "leg-rows", "P10", "the stored legs are those of the records, none missing and none extra";
+    ReversalRows, "reversal-rows", "P10", "the stored reversals are those of the records, none missing and none extra";
+    ReversalSums, "reversal-sums", "P1", "the parts of a reversal follow one another, are shares of what a committed exchange did, and never come to more";
+    ReversalLots, "reversal-lots", "P1", "a reversal takes points back from the lot that the exchange credited, and gives them back into those that it spent, living no shorter";
     LegTerms, "leg-terms", "P6", "a leg's points, residue and money follow from the terms that it names";
     TermsHash, "terms-hash", "P6", "the stored versions are those that were proposed, by whom and when, and their hashes those of their terms";
     AgreementActive, "agreement-active", "P6", "an agreement's row says what its last record says";

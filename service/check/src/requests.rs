@@ -13,7 +13,7 @@ use crate::records::Records;
 use crate::report::Findings;
 
 /// Kinds of records and the methods that ask for them. Kinds that are not here come by time, and nobody asks.
-const METHODS: [(&str, &str); 16] = [
+const METHODS: [(&str, &str); 17] = [
     ("PARTNER_CREATED", "CreatePartner"),
     ("PARTNER_UPDATED", "UpdatePartner"),
     ("PROGRAM_CREATED", "CreateProgram"),
@@ -30,6 +30,7 @@ const METHODS: [(&str, &str); 16] = [
     ("EXCHANGE_PREPARED", "PrepareExchange"),
     ("EXCHANGE_COMMITTED", "CommitExchange"),
     ("EXCHANGE_ABORTED", "AbortExchange"),
+    ("EXCHANGE_REVERSED", "ReverseExchange"),
 ];
 
 /// How long a request is kept at least: 400 days, in microseconds.

@@ -26,6 +26,7 @@ pub mod quote;
 pub mod rate;
 pub mod record;
 pub mod rejection;
+pub mod reversal;
 pub mod seed;
 pub mod text;
 pub mod time;

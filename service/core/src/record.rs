@@ -12,11 +12,12 @@ use crate::agreement::{Agreement, AgreementVersion};
 use crate::canonical::{self, Domain, Hash, hex_hash};
 use crate::exchange::Exchange;
 use crate::exposure::Obligation;
-use crate::ids::{LinkCodeId, MembershipId, ProgramId, RecordId, WindowId};
+use crate::ids::{ExchangeId, LinkCodeId, MembershipId, ProgramId, RecordId, WindowId};
 use crate::ledger::{LotMovement, Posting};
 use crate::member::{Consent, MembershipStatus, Withdrawal};
 use crate::partner::{Partner, Program};
 use crate::points::Amount;
+use crate::reversal::Reversal;
 use crate::text::{PartnerCode, ReasonCode, Reference};
 use crate::time::Timestamp;
 
@@ -60,6 +61,8 @@ pub enum RecordKind {
     ExchangeAborted,
     /// Phase two: over by time.
     ExchangeExpired,
+    /// A committed exchange was given back, in part or as a whole.
+    ExchangeReversed,
 }
 
 impl RecordKind {
@@ -85,6 +88,7 @@ impl RecordKind {
             Self::ExchangeCommitted => "EXCHANGE_COMMITTED",
             Self::ExchangeAborted => "EXCHANGE_ABORTED",
             Self::ExchangeExpired => "EXCHANGE_EXPIRED",
+            Self::ExchangeReversed => "EXCHANGE_REVERSED",
         }
     }
 }
@@ -192,6 +196,8 @@ pub enum Body {
     Points(PointsBody),
     /// An exchange as it is now.
     Exchange(Box<Exchange>),
+    /// A reversal.
+    Reversal(Box<Reversal>),
 }
 
 /// A record.
@@ -235,6 +241,35 @@ impl Record {
         match &self.body {
             Body::Exchange(exchange) => Some(exchange),
             _ => None,
+        }
+    }
+
+    /// The reversal, where the record is of one.
+    #[must_use]
+    pub const fn reversal(&self) -> Option<&Reversal> {
+        match &self.body {
+            Body::Reversal(reversal) => Some(reversal),
+            _ => None,
+        }
+    }
+
+    /// The exchange that the record is of or about, where there is one.
+    #[must_use]
+    pub const fn exchange_id(&self) -> Option<ExchangeId> {
+        match &self.body {
+            Body::Exchange(exchange) => Some(exchange.exchange_id),
+            Body::Reversal(reversal) => Some(reversal.exchange_id),
+            _ => None,
+        }
+    }
+
+    /// Why it was done and the caller's own name for the cause, where the record says so.
+    #[must_use]
+    pub const fn cause(&self) -> (Option<&ReasonCode>, Option<&Reference>) {
+        match &self.body {
+            Body::Points(points) => (points.reason.as_ref(), points.reference.as_ref()),
+            Body::Reversal(reversal) => (Some(&reversal.reason), Some(&reversal.reference)),
+            _ => (None, None),
         }
     }
 

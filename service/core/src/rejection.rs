@@ -141,6 +141,18 @@ reasons! {
     ReservationAborted = "RESERVATION_ABORTED", Precondition;
     /// The reservation was committed.
     ReservationCommitted = "RESERVATION_COMMITTED", Precondition;
+    /// The exchange is not committed.
+    ReservationNotCommitted = "RESERVATION_NOT_COMMITTED", Precondition;
+    /// The caller's partner is a party of the exchange, and not one that may reverse it.
+    ReversalNotAllowed = "REVERSAL_NOT_ALLOWED", Forbidden;
+    /// The initiator's term for reversals is over.
+    ReversalTermOver = "REVERSAL_TERM_OVER", Precondition;
+    /// Less of the exchange is left than asked for.
+    ReversalExceeds = "REVERSAL_EXCEEDS", Precondition;
+    /// The exchange was reversed in as many parts as allowed but for the last.
+    ReversalLimit = "REVERSAL_LIMIT", Precondition;
+    /// The exchange's own points were spent, held, or are over.
+    PointsSpent = "POINTS_SPENT", Precondition;
     /// One partner would owe the other more than agreed.
     ExposureLimit = "EXPOSURE_LIMIT", Exhausted;
     /// A sum would not fit into 64 bits.

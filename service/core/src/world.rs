@@ -19,10 +19,11 @@ use crate::agreement::{Agreement, Pair};
 use crate::canonical::Hash;
 use crate::exposure::{Exposure, ExposureKey};
 use crate::ids::{ConsentId, ExchangeId, MemberId, MembershipId, ProgramId, WindowId};
-use crate::ledger::{Account, LotSet};
+use crate::ledger::{Account, Lot, LotKey, LotSet};
 use crate::member::{Consent, ConsentKey, LinkCode, Membership, Withdrawal};
 use crate::partner::{Partner, Program};
 use crate::record::Record;
+use crate::reversal::Progress;
 use crate::text::{PartnerCode, ProgramCode, Reference};
 use crate::time::Timestamp;
 
@@ -87,6 +88,10 @@ pub struct World {
     pub link_codes: BTreeMap<Hash, LinkCode>,
     /// The last record of exchanges.
     pub exchanges: BTreeMap<ExchangeId, Arc<Record>>,
+    /// How far exchanges were reversed, where that was asked for; what is missing is not at all.
+    pub reversed: BTreeMap<ExchangeId, Progress>,
+    /// The lots that exchanges to be reversed have credited, which need not be among the first of their account.
+    pub named_lots: BTreeMap<(MembershipId, LotKey), Lot>,
     /// Exposures; what is missing is nothing owed.
     pub exposures: BTreeMap<ExposureKey, Exposure>,
     /// Live holds by initiator; what is missing is none.
@@ -117,6 +122,8 @@ impl World {
             consents_by_id: BTreeMap::new(),
             link_codes: BTreeMap::new(),
             exchanges: BTreeMap::new(),
+            reversed: BTreeMap::new(),
+            named_lots: BTreeMap::new(),
             exposures: BTreeMap::new(),
             live_holds: BTreeMap::new(),
             requests: BTreeMap::new(),
@@ -132,6 +139,13 @@ impl World {
     #[must_use]
     pub fn account(&self, membership: MembershipId) -> Option<Account> {
         self.accounts.get(&membership).copied()
+    }
+
+    /// One lot of an account, if it was loaded: among those that can be spent, or by its key.
+    #[must_use]
+    pub fn lot(&self, membership: MembershipId, key: LotKey) -> Option<Lot> {
+        let among = self.lots.get(&membership).and_then(|lots| lots.lots.get(&key));
+        among.or_else(|| self.named_lots.get(&(membership, key))).copied()
     }
 
     /// The exposure with this key.
@@ -162,11 +176,17 @@ impl World {
             if let Some(lots) = self.lots.get_mut(membership) {
                 lots.apply(*key, *delta);
             }
+            if let Some(lot) = self.named_lots.get_mut(&(*membership, *key)) {
+                *lot = lot.after(*delta);
+            }
         }
         for record in changes.records.iter().map(|sealed| &sealed.record) {
             if let Some(exchange) = record.exchange() {
                 self.exchanges.insert(exchange.exchange_id, Arc::clone(record));
                 self.note_overdue(exchange);
+            }
+            if let Some(reversal) = record.reversal() {
+                self.reversed.insert(reversal.exchange_id, reversal.progress());
             }
         }
         for row in &changes.requests {

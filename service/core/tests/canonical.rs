@@ -18,7 +18,7 @@ use pointbridge_core::command::{
 };
 use pointbridge_core::record::{Record, RecordKind, RecordKind::*, SealedRecord};
 
-const KINDS: [RecordKind; 18] = [
+const KINDS: [RecordKind; 19] = [
     PartnerCreated,
     PartnerUpdated,
     ProgramCreated,
@@ -37,6 +37,7 @@ const KINDS: [RecordKind; 18] = [
     ExchangeCommitted,
     ExchangeAborted,
     ExchangeExpired,
+    ExchangeReversed,
 ];
 
 /// A new kind does not compile until it stands here, and does not pass until it has a golden file.
@@ -60,6 +61,7 @@ const fn place(kind: RecordKind) -> usize {
         ExchangeCommitted => 15,
         ExchangeAborted => 16,
         ExchangeExpired => 17,
+        ExchangeReversed => 18,
     }
 }
 
@@ -92,6 +94,9 @@ fn history() -> Scene {
     scene.done(&airline, UpdatePartner { code, name: Some(name("蓝天航空 Blue Sky")) });
     let program_id = scene.miles;
     scene.done(&airline, UpdateProgram { program_id, name: None, points_expiry_months: Some(36) });
+    let market = scene.market.clone();
+    scene.done(&market, Scene::reversal(committed, Some("300")));
+    scene.done(&market, Scene::reversal(committed, None));
     scene
 }
 

@@ -58,6 +58,7 @@ fn every_method_answers_a_replay_with_the_record_of_then() {
     replays(&attempt::prepare_exchange());
     replays(&attempt::commit_exchange());
     replays(&attempt::abort_exchange());
+    replays(&attempt::reverse_exchange());
 }
 
 #[test]

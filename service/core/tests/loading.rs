@@ -60,6 +60,7 @@ fn a_footprint_names_all_that_its_decision_needs() {
     same_on_what_is_shown(&attempt::prepare_exchange());
     same_on_what_is_shown(&attempt::commit_exchange());
     same_on_what_is_shown(&attempt::abort_exchange());
+    same_on_what_is_shown(&attempt::reverse_exchange());
 }
 
 /// An exchange is never ended on accounts, counts or debts that are made up because they were not loaded.

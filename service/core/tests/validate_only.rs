@@ -40,6 +40,7 @@ fn every_method_answers_the_same_and_changes_nothing() {
     check(&attempt::prepare_exchange());
     check(&attempt::commit_exchange());
     check(&attempt::abort_exchange());
+    check(&attempt::reverse_exchange());
 }
 
 #[test]

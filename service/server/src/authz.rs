@@ -85,6 +85,7 @@ pub const TABLE: &[Row] = rows! {
         "PrepareExchange" Write PARTNER
         "CommitExchange" Write PARTNER
         "AbortExchange" Write PARTNER
+        "ReverseExchange" Write PARTNER
         "GetExchange" Read PARTNER_FINANCE_AUDITOR
         "ListExchanges" Read PARTNER_FINANCE_AUDITOR
     }

@@ -136,6 +136,15 @@ pub enum AuditRow {
     },
     /// `exchange_leg`
     Leg(Box<AuditLeg>),
+    /// `reversal`
+    Reversal {
+        reservation_id: String,
+        number: i64,
+        reversal_id: String,
+        record_id: String,
+        source_points: i64,
+        reversed_source_points: i64,
+    },
     /// `account`
     Account { membership_id: String, posted: i64, held: i64, postings: i64, live_holds: i64 },
     /// `lot`

@@ -19,8 +19,9 @@ use pointbridge_core::world::{Changes, FactQuery, Facts, Footprint, World};
 pub use audit::{AuditLeg, AuditRow, AuditSide};
 pub use error::StoreError;
 pub use view::{
-    AgreementView, ConsentListKey, ConsentView, EndView, ExchangeFilter, ExchangeView, LinkedMembership,
-    LotView, MembershipName, MembershipView, Page, Paged, PostingView, QuoteView, Scope, Views,
+    AgreementView, ConsentListKey, ConsentView, EndView, ExchangeFilter, ExchangeView, ExchangeWithReversals,
+    LinkedMembership, LotView, MembershipName, MembershipView, Page, Paged, PostingView, QuoteView,
+    ReversalView, Scope, Views,
 };
 
 /// What time asks for.

@@ -15,6 +15,7 @@ use pointbridge_core::ledger::{Account, Lot, LotKey, Posting};
 use pointbridge_core::member::{Consent, Membership, Withdrawal};
 use pointbridge_core::partner::{Partner, Program};
 use pointbridge_core::record::RecordKind;
+use pointbridge_core::reversal::Reversal;
 use pointbridge_core::text::{PartnerCode, ReasonCode, Reference};
 use pointbridge_core::time::Timestamp;
 
@@ -195,8 +196,33 @@ pub struct QuoteView {
     pub epoch: u32,
 }
 
-/// An exchange as its last record has it, with that record's id and window.
-pub type ExchangeView = (Exchange, RecordId, Option<WindowId>);
+/// An exchange as its last record has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExchangeView {
+    /// The exchange.
+    pub exchange: Exchange,
+    /// That record.
+    pub record_id: RecordId,
+    /// The record's window.
+    pub window_id: Option<WindowId>,
+    /// How many source units were reversed since.
+    pub reversed_source: i64,
+}
+
+/// A reversal as its record has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReversalView {
+    /// The reversal.
+    pub reversal: Reversal,
+    /// That record.
+    pub record_id: RecordId,
+    /// The record's window.
+    pub window_id: Option<WindowId>,
+}
+
+/// An exchange and its reversals in their order, at most
+/// [`REVERSALS_PER_EXCHANGE_MAX`](pointbridge_core::reversal::REVERSALS_PER_EXCHANGE_MAX).
+pub type ExchangeWithReversals = (ExchangeView, Vec<ReversalView>);
 
 /// The key of a list of consents: when it was given, and its id.
 pub type ConsentListKey = (Timestamp, ConsentId);
@@ -289,12 +315,12 @@ pub trait Views: Send + Sync {
         page: &Page<LotKey>,
     ) -> impl Future<Output = Result<Option<(Paged<LotView, LotKey>, Program)>, StoreError>> + Send;
 
-    /// An exchange, if a partner of one of its legs is in scope.
+    /// An exchange and its reversals, if a partner of one of its legs is in scope.
     fn exchange(
         &self,
         scope: &Scope,
         id: ExchangeId,
-    ) -> impl Future<Output = Result<Option<ExchangeView>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Option<ExchangeWithReversals>, StoreError>> + Send;
 
     /// Exchanges in scope, the newest first (by id, descending).
     fn exchanges(

@@ -9,7 +9,7 @@ use pointbridge_core::canonical::Hash;
 use pointbridge_core::exchange::{Exchange, ReservationState};
 use pointbridge_core::exposure::{Exposure, ExposureKey};
 use pointbridge_core::ids::{
-    AgreementId, ConsentId, ExchangeId, LinkCodeId, MembershipId, ProgramId, RecordId,
+    AgreementId, ConsentId, ExchangeId, LinkCodeId, MembershipId, ProgramId, RecordId, ReversalId,
 };
 use pointbridge_core::ledger::{Account, Lot, LotKey};
 use pointbridge_core::member::{Consent, ConsentKey, ConsentScope, LinkCode, Membership, Withdrawal};
@@ -51,6 +51,15 @@ impl Reservation {
     }
 }
 
+/// A part of an exchange that was given back.
+pub(super) struct ReversedPart {
+    pub(super) number: u32,
+    pub(super) reversal_id: ReversalId,
+    pub(super) record_id: RecordId,
+    pub(super) source_points: i64,
+    pub(super) reversed_source_points: i64,
+}
+
 /// A request that succeeded.
 pub(super) struct Request {
     pub(super) body_hash: Hash,
@@ -74,6 +83,8 @@ pub(super) struct State {
     pub(super) accounts: BTreeMap<MembershipId, Account>,
     pub(super) lots: BTreeMap<(MembershipId, LotKey), Lot>,
     pub(super) reservations: BTreeMap<ExchangeId, Reservation>,
+    /// In order.
+    pub(super) reversals: BTreeMap<ExchangeId, Vec<ReversedPart>>,
     pub(super) exposures: BTreeMap<ExposureKey, Exposure>,
     pub(super) live_holds: BTreeMap<PartnerCode, i64>,
     /// In the order in which they were written.
@@ -101,6 +112,7 @@ impl State {
             accounts: BTreeMap::new(),
             lots: BTreeMap::new(),
             reservations: BTreeMap::new(),
+            reversals: BTreeMap::new(),
             exposures: BTreeMap::new(),
             live_holds: BTreeMap::new(),
             records: Vec::new(),

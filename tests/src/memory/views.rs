@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use pointbridge_core::agreement::{Agreement, Pair};
-use pointbridge_core::ids::{AgreementId, ConsentId, ExchangeId, MembershipId, ProgramId};
+use pointbridge_core::ids::{AgreementId, ConsentId, ExchangeId, MembershipId, ProgramId, RecordId};
 use pointbridge_core::ledger::{Account, LotKey, Posting};
 use pointbridge_core::member::Membership;
 use pointbridge_core::partner::{Partner, Program};
-use pointbridge_core::record::{Body, Record};
+use pointbridge_core::record::Record;
 use pointbridge_core::text::PartnerCode;
 use pointbridge_core::time::Timestamp;
 use pointbridge_store::{
-    AgreementView, ConsentView, EndView, ExchangeFilter, ExchangeView, LinkedMembership, LotView,
-    MembershipName, MembershipView, Page, Paged, PostingView, QuoteView, Scope, StoreError, Views,
+    AgreementView, ConsentView, EndView, ExchangeFilter, ExchangeView, ExchangeWithReversals,
+    LinkedMembership, LotView, MembershipName, MembershipView, Page, Paged, PostingView, QuoteView,
+    ReversalView, Scope, StoreError, Views,
 };
 
 use super::MemoryStore;
@@ -88,7 +89,26 @@ impl State {
         let record = self.record(id)?;
         let exchange = record.exchange().cloned();
         let exchange = exchange.ok_or_else(|| StoreError::Broken(format!("{id} is of no exchange")))?;
-        Ok((exchange, id, record.window_id))
+        let last = self.reversals.get(&exchange.exchange_id).and_then(|parts| parts.last());
+        Ok(ExchangeView {
+            exchange,
+            record_id: id,
+            window_id: record.window_id,
+            reversed_source: last.map_or(0, |last| last.reversed_source_points),
+        })
+    }
+
+    fn reversal_views(&self, id: ExchangeId) -> Result<Vec<ReversalView>, StoreError> {
+        let parts = self.reversals.get(&id).into_iter().flatten();
+        parts.map(|part| self.reversal_view(part.record_id)).collect()
+    }
+
+    fn reversal_view(&self, record_id: RecordId) -> Result<ReversalView, StoreError> {
+        let record = self.record(record_id)?;
+        let reversal = record.reversal().cloned();
+        let reversal =
+            reversal.ok_or_else(|| StoreError::Broken(format!("{record_id} is of no reversal")))?;
+        Ok(ReversalView { reversal, record_id, window_id: record.window_id })
     }
 
     fn end_view(&self, membership: &Membership, other: &PartnerCode) -> Option<EndView> {
@@ -102,18 +122,15 @@ impl State {
 }
 
 fn posting_view(record: &Record, posting: &Posting) -> PostingView {
-    let (reason, reference) = match &record.body {
-        Body::Points(points) => (points.reason.clone(), points.reference.clone()),
-        _ => (None, None),
-    };
+    let (reason, reference) = record.cause();
     PostingView {
         record_id: record.record_id,
         kind: record.kind,
         decided_at: record.decided_at,
         posting: posting.clone(),
-        reason,
-        reference,
-        exchange_id: record.exchange().map(|exchange| exchange.exchange_id),
+        reason: reason.cloned(),
+        reference: reference.cloned(),
+        exchange_id: record.exchange_id(),
     }
 }
 
@@ -265,10 +282,14 @@ impl Views for MemoryStore {
         Ok(state.programs.get(&known.program_id).cloned().map(|program| (rows, program)))
     }
 
-    async fn exchange(&self, scope: &Scope, id: ExchangeId) -> Result<Option<ExchangeView>, StoreError> {
+    async fn exchange(
+        &self,
+        scope: &Scope,
+        id: ExchangeId,
+    ) -> Result<Option<ExchangeWithReversals>, StoreError> {
         let state = self.state();
         let known = state.reservations.get(&id).filter(|known| in_scope(scope, known));
-        known.map(|known| state.exchange_view(known)).transpose()
+        known.map(|known| Ok((state.exchange_view(known)?, state.reversal_views(id)?))).transpose()
     }
 
     async fn exchanges(

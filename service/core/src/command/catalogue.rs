@@ -4,8 +4,8 @@ use super::{
     AcceptAgreementRejection, AccruePointsRejection, AdjustPointsRejection, CreatePartnerRejection,
     CreateProgramRejection, EndExchangeRejection, GrantConsentRejection, IssueLinkCodeRejection,
     MergeMembersRejection, PrepareExchangeRejection, ProposeAgreementRejection, RegisterMembershipRejection,
-    RequestRejection, StandingRejection, UpdatePartnerRejection, UpdateProgramRejection,
-    WithdrawConsentRejection,
+    RequestRejection, ReverseExchangeRejection, StandingRejection, UpdatePartnerRejection,
+    UpdateProgramRejection, WithdrawConsentRejection,
 };
 use crate::exchange::{AbortRejection, CommitRejection};
 use crate::quote::{AmountRejection, EndsRejection};
@@ -71,4 +71,8 @@ pub const PRECEDENCE: &[(&str, &[&[Reason]])] = &[
         ],
     ),
     ("AbortExchange", &[RequestRejection::ORDER, KNOWN, ABORT, AbortRejection::ORDER]),
+    (
+        "ReverseExchange",
+        &[RequestRejection::ORDER, StandingRejection::ORDER, ReverseExchangeRejection::ORDER],
+    ),
 ];

@@ -59,6 +59,8 @@ pub struct Footprint {
     pub consents_by_id: BTreeSet<ConsentId>,
     /// Exchanges, to change.
     pub exchanges: BTreeSet<ExchangeId>,
+    /// Exchanges to be reversed: how far they were, and the lots that they credited, to change.
+    pub reversals: BTreeSet<ExchangeId>,
     /// Accounts, to change.
     pub accounts: BTreeMap<MembershipId, AccountNeed>,
     /// Live holds by initiator, to change.

@@ -73,6 +73,8 @@ pub(crate) fn posting(view: &PostingView) -> v1::Posting {
         RecordKind::PointsExpired => v1::PostingKind::Expiry,
         RecordKind::ExchangeCommitted if view.posting.amount.minor() < 0 => v1::PostingKind::ExchangeOut,
         RecordKind::ExchangeCommitted => v1::PostingKind::ExchangeIn,
+        RecordKind::ExchangeReversed if view.posting.amount.minor() < 0 => v1::PostingKind::ReversalOut,
+        RecordKind::ExchangeReversed => v1::PostingKind::ReversalIn,
         _ => v1::PostingKind::Unspecified,
     };
     let member = view.posting.member.as_ref();

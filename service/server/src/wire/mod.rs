@@ -92,5 +92,5 @@ mutations! {
     ProposeAgreementRequest AcceptAgreementRequest
     RegisterMembershipRequest IssueLinkCodeRequest MergeMembersRequest GrantConsentRequest WithdrawConsentRequest
     AccruePointsRequest AdjustPointsRequest
-    PrepareExchangeRequest CommitExchangeRequest AbortExchangeRequest
+    PrepareExchangeRequest CommitExchangeRequest AbortExchangeRequest ReverseExchangeRequest
 }

@@ -12,6 +12,7 @@
 //! | 13 | accounts | `account` by membership | one |
 //! | 14 | overdue holds of accounts that have live holds and whose lots are needed | `reservation_open`, legs, last records | one per overdue leg |
 //! | 15 | exchanges | `reservation` by id, with their last records | at most one per id |
+//! | 15a | how far exchanges to be reversed are, and the lots that they credited | `reversal`; `lot` by the movements of the last record | at most one per id and leg, each |
 //! | 16 | lots | `lot` by membership | at most 257 per account |
 //! | 17–18 | initiators, exposures | by key, those of 14 as well | at most one per key |
 //!

@@ -16,8 +16,8 @@ use pointbridge_core::partner::{Partner, Program};
 use pointbridge_core::text::PartnerCode;
 use pointbridge_core::time::Timestamp;
 use pointbridge_store::{
-    AgreementView, ConsentView, ExchangeFilter, ExchangeView, LotView, MembershipName, MembershipView, Page,
-    Paged, PostingView, QuoteView, Scope, StoreError, Views,
+    AgreementView, ConsentView, ExchangeFilter, ExchangeView, ExchangeWithReversals, LotView, MembershipName,
+    MembershipView, Page, Paged, PostingView, QuoteView, Scope, StoreError, Views,
 };
 use sqlx::sqlite::SqliteRow;
 
@@ -134,7 +134,11 @@ impl Views for SqliteStore {
         ledger::lots(&mut self.reader().await?.session(), scope, membership, page).await
     }
 
-    async fn exchange(&self, scope: &Scope, id: ExchangeId) -> Result<Option<ExchangeView>, StoreError> {
+    async fn exchange(
+        &self,
+        scope: &Scope,
+        id: ExchangeId,
+    ) -> Result<Option<ExchangeWithReversals>, StoreError> {
         exchange::one(&mut self.reader().await?.session(), scope, id).await
     }
 

@@ -9,6 +9,7 @@
 //! | 12 | accounts | insert or update | one each |
 //! | 13–14 | lots | insert of zeros where there is none; update by deltas | one per lot, twice |
 //! | 15–17 | reservations, legs, ends | insert; insert; update | one each |
+//! | 17a | reversals | insert | one each |
 //! | 18–19 | live holds, exposures | insert or update | one per key |
 //! | 20–22 | postings, lot movements, obligations | insert | as many as the records have |
 //! | 23 | requests | insert | one each |
