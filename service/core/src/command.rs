@@ -5,7 +5,10 @@
 
 mod accept_agreement;
 mod accrue_points;
+mod add_certificate;
 mod adjust_points;
+mod approvable;
+mod approve;
 mod catalogue;
 mod create_partner;
 mod create_program;
@@ -18,7 +21,12 @@ mod merge_members;
 mod prepare_exchange;
 mod propose_agreement;
 mod register_membership;
+mod register_signing_key;
+mod reject;
+mod resume_partner;
+mod revoke_certificate;
 mod standing;
+mod suspend_partner;
 mod update_partner;
 mod update_program;
 mod withdraw_consent;
@@ -36,7 +44,10 @@ use crate::world::{Changes, FactQuery, Facts, Footprint, RequestKey, RequestRow,
 
 pub use accept_agreement::{AcceptAgreement, AcceptAgreementRejection};
 pub use accrue_points::{AccruePoints, AccruePointsRejection};
+pub use add_certificate::{AddCertificate, AddCertificateRejection};
 pub use adjust_points::{AdjustPoints, AdjustPointsRejection};
+pub(crate) use approvable::Approvable;
+pub use approve::{Approve, ApproveRejection};
 pub use catalogue::PRECEDENCE;
 pub use create_partner::{CreatePartner, CreatePartnerRejection};
 pub use create_program::{CreateProgram, CreateProgramRejection};
@@ -48,7 +59,12 @@ pub use merge_members::{MergeMembers, MergeMembersRejection};
 pub use prepare_exchange::{PrepareExchange, PrepareExchangeRejection};
 pub use propose_agreement::{EnteredDirection, ProposeAgreement, ProposeAgreementRejection};
 pub use register_membership::{RegisterMembership, RegisterMembershipRejection};
+pub use register_signing_key::{RegisterSigningKey, RegisterSigningKeyRejection};
+pub use reject::{Reject, RejectRejection};
+pub use resume_partner::{ResumePartner, ResumePartnerRejection};
+pub use revoke_certificate::{RevokeCertificate, RevokeCertificateRejection};
 pub use standing::StandingRejection;
+pub use suspend_partner::{SuspendPartner, SuspendPartnerRejection};
 pub use update_partner::{UpdatePartner, UpdatePartnerRejection};
 pub use update_program::{UpdateProgram, UpdateProgramRejection};
 pub use withdraw_consent::{WithdrawConsent, WithdrawConsentRejection};

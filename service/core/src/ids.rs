@@ -95,6 +95,9 @@ id!(
     /// which is why a quote makes at most one exchange.
     ExchangeId, "exc");
 id!(
+    /// What one person asked for and a second one decides.
+    ApprovalId, "apr");
+id!(
     /// What a phase of a reservation, or any other mutation, left.
     RecordId, "rec");
 id!(
