@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use pointbridge_store::AuditRow;
 
+use crate::approvals::Approvals;
 use crate::consents::Consents;
 use crate::content::Content;
+use crate::credentials::Credentials;
 use crate::exchanges::{Exchanges, ReservationRow, references_text};
 use crate::form::{self, Homes};
 use crate::invariant::Invariant;
@@ -40,6 +42,8 @@ pub struct Check {
     parties: Parties,
     members: Members,
     consents: Consents,
+    approvals: Approvals,
+    credentials: Credentials,
     owed: Owed,
     reversals: Reversals,
 }
@@ -70,6 +74,8 @@ impl Check {
             parties: Parties::default(),
             members: Members::default(),
             consents: Consents::default(),
+            approvals: Approvals::default(),
+            credentials: Credentials::default(),
             owed: Owed::default(),
             reversals: Reversals::default(),
         }
@@ -105,6 +111,10 @@ impl Check {
             | AuditRow::ConsentInForce { .. }) => {
                 self.consents.row(row, &self.records, &mut self.findings);
             }
+            AuditRow::Approval(row) => self.approvals.row(&row, &self.records, &mut self.findings),
+            row @ (AuditRow::Certificate(_) | AuditRow::SigningKey { .. }) => {
+                self.credentials.row(&row, &self.records, &mut self.findings);
+            }
             row => self.sum(row),
         }
     }
@@ -128,6 +138,8 @@ impl Check {
         self.agreements.finish(&self.records, findings);
         self.members.finish(&self.records, findings);
         self.consents.finish(&self.records, findings);
+        self.approvals.finish(&self.records, findings);
+        self.credentials.finish(&self.records, findings);
         self.requests.finish(now_micros, &self.records, findings);
         Report {
             rows: self.tables.values().sum(),
@@ -152,6 +164,7 @@ impl Check {
         }
         self.reversals.record(&name, &content, &mut self.names, &mut self.findings);
         self.lines(&name, &content);
+        self.approvals.record(&content, &mut self.findings);
         self.bodies(&name, content);
     }
 
@@ -202,6 +215,10 @@ impl Check {
         if let Some(partner) = body.partner {
             self.parties.partner(partner);
         }
+        if let Some(standing) = body.standing {
+            self.parties.partner(standing.partner);
+        }
+        self.credentials.record(body.certificate.as_ref(), body.signing_key.as_ref());
         if let Some(program) = &body.program {
             self.parties.program(program);
         }
@@ -398,6 +415,9 @@ const fn table(row: &AuditRow) -> &'static str {
         AuditRow::Consent { .. } => "consent",
         AuditRow::ConsentWithdrawal { .. } => "consent_withdrawal",
         AuditRow::ConsentInForce { .. } => "consent_in_force",
+        AuditRow::Approval(_) => "approval",
+        AuditRow::Certificate(_) => "certificate",
+        AuditRow::SigningKey { .. } => "signing_key",
         AuditRow::Reservation { .. } => "reservation",
         AuditRow::Leg(_) => "exchange_leg",
         AuditRow::Reversal { .. } => "reversal",

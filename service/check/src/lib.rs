@@ -27,9 +27,11 @@
 //! - how long a reservation is overdue while the store stands still: time is the latest at which it decided something;
 //! - whether a tail of records was cut off together with everything that hung on it.
 
+mod approvals;
 mod check;
 mod consents;
 mod content;
+mod credentials;
 mod exchanges;
 mod form;
 mod invariant;

@@ -10,10 +10,11 @@ use pointbridge_core::record::SealedRecord;
 use pointbridge_core::time::{Expiry, Timestamp};
 use pointbridge_store::{AuditLeg, AuditRow, AuditSide};
 
+use super::standing;
 use super::state::State;
 
 /// Where rows go.
-type Visit<'a> = &'a mut (dyn FnMut(AuditRow) + Send);
+pub(super) type Visit<'a> = &'a mut (dyn FnMut(AuditRow) + Send);
 
 /// Shows every row.
 pub(super) fn rows(state: &State, visit: Visit<'_>) {
@@ -39,6 +40,7 @@ pub(super) fn rows(state: &State, visit: Visit<'_>) {
         });
     }
     parties::rows(state, visit);
+    standing::rows(state, visit);
     exchanges(state, visit);
     reversals(state, visit);
     balances(state, visit);

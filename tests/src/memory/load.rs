@@ -12,11 +12,14 @@ use pointbridge_core::world::{
 };
 use pointbridge_store::{Due, StoreError};
 
+use super::standing;
 use super::state::{Reservation, State};
 
 /// The facts that exist.
 pub(super) fn facts(state: &State, query: &FactQuery) -> Facts {
     let mut facts = Facts::default();
+    // First, because what is approved names facts of its own.
+    let query = &standing::facts(state, query, &mut facts);
     for id in &query.memberships {
         if let Some(known) = state.memberships.get(id) {
             let fact = MembershipFact { program_id: known.program_id, partner: known.partner.clone() };
@@ -70,6 +73,7 @@ pub(super) fn world(state: &State, needs: &Footprint, now: Timestamp) -> Result<
     }
     world.agreements = pick(&state.agreements, needs.agreements.keys());
     people(state, needs, &mut world);
+    standing::world(state, needs, &mut world);
     accounts(state, needs, &mut world);
     exchanges(state, needs, &mut world)?;
     Ok(world)

@@ -3,24 +3,31 @@
 use std::collections::BTreeMap;
 
 use pointbridge_core::agreement::{Agreement, Pair};
-use pointbridge_core::ids::{AgreementId, ConsentId, ExchangeId, MembershipId, ProgramId, RecordId};
+use pointbridge_core::approval::{Approval, ApprovalState};
+use pointbridge_core::canonical::Hash;
+use pointbridge_core::certificate::{Certificate, CertificateKey};
+use pointbridge_core::ids::{
+    AgreementId, ApprovalId, ConsentId, ExchangeId, MembershipId, ProgramId, RecordId,
+};
 use pointbridge_core::ledger::{Account, LotKey, Posting};
 use pointbridge_core::member::Membership;
 use pointbridge_core::partner::{Partner, Program};
 use pointbridge_core::record::Record;
+use pointbridge_core::signing_key::SigningKey;
 use pointbridge_core::text::PartnerCode;
 use pointbridge_core::time::Timestamp;
 use pointbridge_store::{
-    AgreementView, ConsentView, EndView, ExchangeFilter, ExchangeView, ExchangeWithReversals,
+    Admission, AgreementView, ConsentView, EndView, ExchangeFilter, ExchangeView, ExchangeWithReversals,
     LinkedMembership, LotView, MembershipName, MembershipView, Page, Paged, PostingView, QuoteView,
     ReversalView, Scope, StoreError, Views,
 };
 
 use super::MemoryStore;
+use super::standing;
 use super::state::{Reservation, State};
 
 /// A page of rows that are in the order of the list already; `is_before` says which of two keys comes first in it.
-fn page<T, K: Clone>(
+pub(super) fn page<T, K: Clone>(
     rows: impl Iterator<Item = (K, T)>,
     page: &Page<K>,
     is_before: impl Fn(&K, &K) -> bool,
@@ -331,5 +338,42 @@ impl Views for MemoryStore {
             now: self.now(&state),
             epoch: state.epoch,
         })
+    }
+
+    async fn approvals(
+        &self,
+        scope: &Scope,
+        wanted: Option<ApprovalState>,
+        of: &Page<ApprovalId>,
+    ) -> Result<(Paged<Approval, ApprovalId>, Timestamp), StoreError> {
+        let state = self.state();
+        let now = self.now(&state);
+        Ok((standing::approvals(&state, scope, (wanted, now), of), now))
+    }
+
+    async fn certificates(
+        &self,
+        scope: &Scope,
+        partner: Option<&PartnerCode>,
+        of: &Page<CertificateKey>,
+    ) -> Result<Paged<Certificate, CertificateKey>, StoreError> {
+        Ok(standing::certificates(&self.state(), scope, partner, of))
+    }
+
+    async fn signing_keys(
+        &self,
+        scope: &Scope,
+        program: ProgramId,
+    ) -> Result<Option<Vec<SigningKey>>, StoreError> {
+        Ok(standing::signing_keys(&self.state(), scope, program))
+    }
+
+    async fn admission(
+        &self,
+        partner: Option<&PartnerCode>,
+        fingerprint: &Hash,
+    ) -> Result<Admission, StoreError> {
+        let state = self.state();
+        Ok(standing::admission(&state, partner, fingerprint, self.now(&state)))
     }
 }

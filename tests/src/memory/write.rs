@@ -9,6 +9,7 @@ use pointbridge_core::reversal::{Progress, whole};
 use pointbridge_core::world::Changes;
 use pointbridge_store::StoreError;
 
+use super::standing;
 use super::state::{Request, Reservation, ReversedPart, State};
 
 /// Checks what a database's constraints check: nothing is made twice, nothing goes below zero, what is final stays.
@@ -20,6 +21,7 @@ pub(super) fn check(state: &State, changes: &Changes) -> Result<(), StoreError> 
     check_amounts(state, changes)?;
     check_reservations(state, changes)?;
     check_reversals(state, changes)?;
+    standing::check(state, changes)?;
     let mut fresh = BTreeSet::new();
     for id in changes.records.iter().map(|sealed| sealed.record.record_id) {
         hold(!state.places.contains_key(&id) && fresh.insert(id), || format!("{id} is made twice"))?;
@@ -37,7 +39,7 @@ pub(super) fn check(state: &State, changes: &Changes) -> Result<(), StoreError> 
     Ok(())
 }
 
-fn hold(is_so: bool, otherwise: impl FnOnce() -> String) -> Result<(), StoreError> {
+pub(super) fn hold(is_so: bool, otherwise: impl FnOnce() -> String) -> Result<(), StoreError> {
     if is_so { Ok(()) } else { Err(StoreError::Broken(otherwise())) }
 }
 
@@ -215,6 +217,11 @@ pub(super) fn write(state: &mut State, changes: Changes) {
     }
     state.live_holds.extend(changes.live_holds);
     state.exposures.extend(changes.exposures);
+    state.approvals.extend(changes.approvals);
+    state.certificates.extend(changes.certificates);
+    state
+        .signing_keys
+        .extend(changes.signing_keys.into_iter().map(|key| ((key.program_id, key.key_id.clone()), key)));
     for sealed in changes.records {
         state.places.insert(sealed.record.record_id, state.records.len());
         state.records.push(sealed);

@@ -20,7 +20,7 @@ use crate::text::PartnerCode;
 use crate::world::{Changes, World};
 
 /// The changes of one command, on top of a world.
-pub(super) struct Draft<'a> {
+pub(crate) struct Draft<'a> {
     pub(super) context: &'a Context,
     pub(super) world: &'a World,
     pub(super) changes: Changes,

@@ -234,6 +234,6 @@ fn program_of(world: &World, membership: MembershipId) -> Option<&Program> {
 }
 
 /// The id of a record that a command makes beside its own: derived, so that a rerun makes the same.
-fn part_id(context: &Context, purpose: &str, index: &str) -> RecordId {
+pub(super) fn part_id(context: &Context, purpose: &str, index: &str) -> RecordId {
     RecordId::new(uuid::Builder::from_custom_bytes(context.seed.bits(purpose, index)).into_uuid())
 }
