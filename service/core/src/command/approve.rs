@@ -60,7 +60,9 @@ impl Command for Approve {
         if !world.facts.approvals.contains_key(&self.approval_id) {
             return super::expire::rerun(Draft::new(context, world));
         }
-        carry_out(approval, context, world).unwrap_or_else(Decision::refuse)
+        // The fields of what was asked for are none of this request.
+        carry_out(approval, context, world)
+            .unwrap_or_else(|refusal| Decision::refuse(refusal.at("approval_id")))
     }
 }
 
