@@ -156,7 +156,7 @@ impl Check {
             self.ledger.hold(&membership, change);
         }
         self.lines(&name, &content);
-        self.approvals.record(&content, &mut self.findings);
+        self.approvals.record(&content, &mut self.records, &mut self.findings);
         self.bodies(&name, content);
     }
 
