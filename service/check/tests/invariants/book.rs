@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::parties;
 use crate::rows::{self, Ending, NEVER, id, micros, time};
+use crate::standing;
 
 /// Points that an exchange takes, and what they make at 7 : 2, half-even, less a fee of 1, at 111 for 66.66.
 #[derive(Clone, Copy)]
@@ -219,6 +220,7 @@ pub(crate) fn book() -> Vec<AuditRow> {
 pub(crate) fn book_with(aborted: Deal, live: Deal) -> Vec<AuditRow> {
     let mut rows = vec![AuditRow::Window { window_id: id("wnd", 1), opens_at: micros(0), closes_at: None }];
     let records = records(aborted, live).into_iter().zip(1_u128..);
+    let records = records.chain(standing::contents().into_iter().zip(standing::FIRST..));
     let records: Vec<Value> = records.map(|(content, number)| rows::complete(content, number)).collect();
     rows.extend(records.iter().map(rows::sealed));
     for lines in [rows::postings, rows::movements, rows::obligations] {
@@ -226,6 +228,7 @@ pub(crate) fn book_with(aborted: Deal, live: Deal) -> Vec<AuditRow> {
     }
     rows.extend(records.iter().filter_map(rows::request));
     rows.extend(parties::rows());
+    rows.extend(standing::rows());
     rows.extend([
         rows::reservation(1, 20, Some(&Ending { state: "COMMITTED", second: 21 })),
         rows::reservation(2, 22, Some(&Ending { state: "ABORTED", second: 23 })),

@@ -146,6 +146,13 @@ pub(crate) fn request(content: &Value) -> Option<AuditRow> {
         "EXCHANGE_COMMITTED" => "CommitExchange",
         "EXCHANGE_ABORTED" => "AbortExchange",
         "EXCHANGE_REVERSED" => "ReverseExchange",
+        "PARTNER_SUSPENDED" => "SuspendPartner",
+        "APPROVAL_REQUESTED" => "ResumePartner",
+        "APPROVAL_APPROVED" => "Approve",
+        "APPROVAL_REJECTED" => "Reject",
+        "CERTIFICATE_PINNED" => "AddCertificate",
+        "CERTIFICATE_REVOKED" => "RevokeCertificate",
+        "SIGNING_KEY_REGISTERED" => "RegisterSigningKey",
         _ => return None,
     };
     let who = text(&content["who"]);
