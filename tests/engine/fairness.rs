@@ -7,7 +7,7 @@ use pointbridge_core::caller::Caller;
 use pointbridge_core::command::{Answer, Command, Context, Decision};
 use pointbridge_core::rejection::{Reason, Rejection};
 use pointbridge_core::world::{Changes, Facts, Footprint, World};
-use pointbridge_engine::{Failure, Options};
+use pointbridge_engine::{Failure, Kept, Options};
 use pointbridge_tests::clock::Clock;
 use pointbridge_tests::hub::code;
 use pointbridge_tests::memory::MemoryStore;
@@ -179,8 +179,9 @@ async fn decisions_that_are_made_again_and_again_keep_nobody_else_out() {
 async fn what_a_caller_holds_is_kept_until_its_command_is_answered_even_if_it_went_away() {
     let (bench, first) = busy(PARTNERS, options()).await;
     let place = Arc::new(());
+    let kept = || -> Option<Kept> { Some(place.clone()) };
     let envelope = bench.envelope("waiting");
-    let call = bench.submit_keeping(envelope, Some(Arc::clone(&place) as _)).await;
+    let call = bench.submit_keeping(envelope, kept()).await;
     call.abort();
     assert!(call.await.unwrap_err().is_cancelled());
     assert_eq!(Arc::strong_count(&place), 2, "whoever cancels has its place back before the write is done");
@@ -189,7 +190,7 @@ async fn what_a_caller_holds_is_kept_until_its_command_is_answered_even_if_it_we
     // Behind the one that was waiting.
     bench.engine.submit(bench.envelope("last")).await.unwrap();
     assert_eq!(Arc::strong_count(&place), 1);
-    let refused = bench.engine.submit_keeping(bench.envelope("last"), Some(Arc::clone(&place) as _)).await;
+    let refused = bench.engine.submit_keeping(bench.envelope("last"), kept()).await;
     assert!(matches!(refused, Err(Failure::Refused(_))), "{refused:?}");
     assert_eq!(Arc::strong_count(&place), 1, "an answer gives the place back first");
 }

@@ -12,6 +12,7 @@ pub mod demo;
 pub mod gate;
 pub mod hub;
 pub mod keys;
+pub mod limits;
 pub mod peer;
 pub mod pki;
 pub mod rpc;
