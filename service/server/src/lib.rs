@@ -15,6 +15,7 @@ pub mod keys;
 pub mod limits;
 pub mod peer;
 pub mod pki;
+pub mod refusals;
 pub mod rpc;
 pub mod secret_file;
 pub mod serve;

@@ -256,11 +256,7 @@ impl Drop for Room {
 }
 
 fn standing(share: &Share) -> QuotaStanding {
-    QuotaStanding {
-        quota: share.quota,
-        tokens_left: share.tokens_left(),
-        calls_in_flight: share.in_flight(),
-    }
+    QuotaStanding { quota: share.quota, tokens_left: share.tokens_left(), calls_in_flight: share.in_flight() }
 }
 
 fn take_token(share: &Share) -> Result<(), Status> {

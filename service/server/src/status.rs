@@ -163,7 +163,18 @@ pub fn of_overload() -> Status {
 /// The status of a stream on which nothing came or went for too long.
 #[must_use]
 pub fn of_idle_stream() -> Status {
-    of_rejection(&refusal(Reason::StreamIdle, "nothing came or went on this stream for too long: open it again"))
+    of_rejection(&refusal(
+        Reason::StreamIdle,
+        "nothing came or went on this stream for too long: open it again",
+    ))
+}
+
+/// The reason that a status carries; where it carries none of ours, what its code means.
+#[must_use]
+pub fn reason_of(status: &Status) -> &'static str {
+    let info = status.get_details_error_info();
+    let known = info.and_then(|info| Reason::ALL.iter().find(|reason| reason.as_str() == info.reason));
+    known.map_or_else(|| status.code().description(), |reason| reason.as_str())
 }
 
 /// What the gRPC library says where it could not read a request, in this interface's words; `None` for every other status.
@@ -261,8 +272,8 @@ mod tests {
                 assert!(sensible.contains(&delay), "{reason:?} {delay:?}");
             }
             // By its code alone: whoever does not know the reason must not come to another conclusion.
-            let by_code =
-                [Code::Unavailable, Code::Aborted, Code::DeadlineExceeded, Code::Internal].contains(&status.code());
+            let by_code = [Code::Unavailable, Code::Aborted, Code::DeadlineExceeded, Code::Internal]
+                .contains(&status.code());
             assert!(delay.is_some() || !by_code, "{reason:?} is not to be retried, and its code says it is");
         }
         for reason in [Reason::RateLimited, Reason::ConcurrencyLimited, Reason::StorageFull] {

@@ -39,7 +39,10 @@ fn who_waits_as_long_as_it_is_told_is_let_in_and_not_earlier() {
     let refused = limits.enter(&airline).unwrap_err();
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::ResourceExhausted, "RATE_LIMITED"));
     let violation = &refused.get_details_quota_failure().unwrap().violations[0];
-    assert_eq!((violation.subject.as_str(), violation.description.as_str()), ("airline", "3 calls per second, 2 at once"));
+    assert_eq!(
+        (violation.subject.as_str(), violation.description.as_str()),
+        ("airline", "3 calls per second, 2 at once")
+    );
     assert_eq!(wait_of(&refused), Duration::from_millis(334), "a third of a second, rounded up");
     millis.store(333, Ordering::SeqCst);
     assert_eq!(wait_of(&limits.enter(&airline).unwrap_err()), Duration::from_millis(1));
@@ -69,7 +72,8 @@ fn a_place_is_free_when_the_call_and_its_write_are_done_and_not_before() {
 #[test]
 fn what_is_announced_takes_room_until_it_is_read_and_one_party_does_not_get_all() {
     let (limits, _) = limits(Quota::default());
-    let held: Vec<Admission> = ["aa", "bb", "cc", "dd", "ee"].map(caller).iter().map(|who| limits.enter(who).unwrap()).collect();
+    let held: Vec<Admission> =
+        ["aa", "bb", "cc", "dd", "ee"].map(caller).iter().map(|who| limits.enter(who).unwrap()).collect();
     let mut rooms = Vec::new();
     for admission in &held[..4] {
         for _ in 0..64 {
