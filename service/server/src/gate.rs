@@ -149,7 +149,7 @@ where
             };
             let said = Status::from_header_map(response.headers());
             let unreadable = said.as_ref().and_then(status::of_unreadable);
-            log(&path, source, unreadable.as_ref().or(said.as_ref()), started);
+            log(&path, &source, unreadable.as_ref().or(said.as_ref()), started);
             Ok(unreadable.map_or(response, Status::into_http))
         })
     }
@@ -245,7 +245,7 @@ where
 
 /// Successes are detail. Refusals are for callers to see to, and our own faults are errors: both are told as often as
 /// [`refusals`] lets them.
-fn log(path: &str, source: Source, status: Option<&Status>, started: Instant) {
+fn log(path: &str, source: &Source, status: Option<&Status>, started: Instant) {
     let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     let method = if TABLE.iter().any(|row| row.method == path) { path } else { "unknown" };
     let Some(status) = status.filter(|status| status.code() != Code::Ok) else {
@@ -257,8 +257,9 @@ fn log(path: &str, source: Source, status: Option<&Status>, started: Instant) {
     let kind = if is_ours { Kind::Fault } else { Kind::Refusal };
     let reason = status::reason_of(status);
     let Some(left_out) = refusals::admit(source.clone(), reason, kind) else { return };
-    match kind {
-        Kind::Fault => tracing::error!(method, %source, elapsed_us, ?code, reason, left_out, "failed"),
-        _ => tracing::info!(method, %source, elapsed_us, ?code, reason, left_out, "refused"),
+    if is_ours {
+        tracing::error!(method, %source, elapsed_us, ?code, reason, left_out, "failed");
+    } else {
+        tracing::info!(method, %source, elapsed_us, ?code, reason, left_out, "refused");
     }
 }
