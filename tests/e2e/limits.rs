@@ -101,7 +101,7 @@ async fn who_floods_is_refused_and_a_well_behaved_partner_is_served_every_time()
     }
     let of_rate = flooding.await.unwrap();
     assert!(of_rate > 0, "nothing was refused for its rate");
-    println!("{served} calls served beside 2000 refused ones, {of_rate} of them for their rate");
+    eprintln!("{served} calls served beside 2000 refused ones, {of_rate} of them for their rate");
     assert_eq!(balance(&stage.market, &stage.points).await[0], (served / 2).to_string());
     let (folder, hub) = (stage.folder, stage.hub);
     assert_eq!(hub.terminate().await.code(), Some(0));
@@ -205,7 +205,7 @@ async fn a_thousand_calls_with_deadlines_of_milliseconds_leave_nothing_stuck_and
     while let Some(call) = calls.join_next().await {
         cut += cut_short(call.unwrap());
     }
-    println!("{cut} of 1000 calls were cut short");
+    eprintln!("{cut} of 1000 calls were cut short");
     assert!(cut > 0, "no call was cut short: the test proves nothing");
     until("all places are free", async || {
         let again = fill(&stage.market, 9).await;
@@ -267,7 +267,7 @@ async fn a_flood_of_refusals_writes_few_lines_and_their_counts_add_up() {
             counted += fields["left_out"].as_u64().unwrap() + u64::from(fields["message"] == "refused");
         }
     }
-    println!("{refused} refusals in {lines} lines");
+    eprintln!("{refused} refusals in {lines} lines");
     assert!(refused > 1_000, "{refused} calls were refused: the test proves nothing");
     assert_eq!(counted, refused, "every refusal is in one count");
     // One at once, one per ten seconds, the last one at the end: a minute on a busy machine has eight.
