@@ -44,6 +44,11 @@ impl Gated {
         self.gate.add_permits(1_000_000);
     }
 
+    /// Lets one batch through.
+    pub(crate) fn let_one_through(&self) {
+        self.gate.add_permits(1);
+    }
+
     /// Has the next batch that is let through fail.
     pub(crate) fn fail_next(&self, error: StoreError) {
         self.failures.lock().unwrap().push_back(error);

@@ -12,6 +12,8 @@ use super::*;
 use crate::limits::MESSAGE_BYTES_MAX;
 use crate::peer::{Principal, TrustDomain};
 
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(20);
 const WRITE: &str = "/pointbridge.v1.ExchangeService/PrepareExchange";
 const READ: &str = "/pointbridge.v1.LedgerService/GetBalance";
 const WATCH: &str = "/grpc.health.v1.Health/Watch";
@@ -164,8 +166,8 @@ async fn a_handler_that_is_dropped_gives_its_place_back_and_an_answer_does_befor
 
 /// The status behind a body, and whether there is one.
 async fn status_behind(response: http::Response<Body>) -> Option<Status> {
-    let collected = response.into_body().collect().await.unwrap();
-    collected.trailers().and_then(Status::from_header_map)
+    let collected = tokio::time::timeout(PATIENCE, response.into_body().collect()).await;
+    collected.expect("the stream ends").unwrap().trailers().and_then(Status::from_header_map)
 }
 
 fn framed(message: &[u8]) -> Bytes {
@@ -199,7 +201,7 @@ async fn streams_on_which_nothing_comes_or_goes_end_and_give_their_places_back()
     let Ok(answers) = reflection.call(request(principal, REFLECTION, "1H", body)).await;
     let ended = status_behind(answers).await.unwrap();
     assert_eq!(reason(&ended), "STREAM_IDLE");
-    ask.closed().await;
+    tokio::time::timeout(PATIENCE, ask.closed()).await.expect("the questions end too");
     let Ok(again) = health.call(watch()).await;
     assert!(Status::from_header_map(again.headers()).is_none(), "the places are free");
 }
