@@ -19,6 +19,7 @@ mod exchanges;
 mod idempotency;
 mod interrupted;
 mod ledger;
+mod limits;
 mod lists;
 mod members;
 mod messages;

@@ -40,6 +40,15 @@ pub(super) struct ServeArgs {
     /// Whether what the hub does counts, as it tells its callers. live if nothing else says so.
     #[arg(long, env = "POINTBRIDGE_ENVIRONMENT", value_name = "ENVIRONMENT")]
     environment: Option<Environment>,
+    /// How many calls each partner may make per second in the long run, 2000 if nothing else says so.
+    #[arg(long, env = "POINTBRIDGE_RATE_PER_SECOND", value_name = "CALLS")]
+    rate_per_second: Option<u32>,
+    /// How many calls each partner may make at once after a rest, 4000 if nothing else says so.
+    #[arg(long, env = "POINTBRIDGE_RATE_BURST", value_name = "CALLS")]
+    rate_burst: Option<u32>,
+    /// How many calls each partner may have under way, 256 if nothing else says so.
+    #[arg(long, env = "POINTBRIDGE_CALLS_IN_FLIGHT_MAX", value_name = "CALLS")]
+    calls_in_flight_max: Option<u32>,
     /// Move the hub's clock, for rehearsals; loopback addresses only.
     #[arg(long, hide = true, default_value_t = 0, allow_negative_numbers = true)]
     clock_offset_seconds: i64,
@@ -56,6 +65,9 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         log: args.log,
         reflection: args.reflection,
         environment: args.environment,
+        rate_per_second: args.rate_per_second,
+        rate_burst: args.rate_burst,
+        calls_in_flight_max: args.calls_in_flight_max,
     };
     let config = ConfigFile::read(&data)?.overridden_by(flags).resolve(&data)?;
     telemetry::start_logging(config.log.as_deref())?;
