@@ -14,7 +14,7 @@ use crate::harness::{PATIENCE, TRUST_DOMAIN};
 const LISTENING: &str = "listening on ";
 
 /// The program beside this test, where cargo puts both.
-fn path() -> PathBuf {
+pub(crate) fn path() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let path =
         test.ancestors().nth(2).expect("tests are built in a folder of the build's").join("pointbridge");
@@ -83,9 +83,19 @@ pub(crate) struct Serving {
 impl Serving {
     /// Serves a data folder on a free port, logging in detail, and waits until it is ready.
     pub(crate) async fn start(data: &Path) -> Self {
-        let log = data.join("hub.log");
+        Self::start_logging(data, "debug").await
+    }
+
+    /// The same, with a filter of what is logged.
+    pub(crate) async fn start_logging(data: &Path, filter: &str) -> Self {
         let folder = data.to_str().unwrap();
-        let mut command = command(&["serve", "--data", folder, "--listen", "127.0.0.1:0", "--log", "debug"]);
+        let command = command(&["serve", "--data", folder, "--listen", "127.0.0.1:0", "--log", filter]);
+        Self::start_by(command, data).await
+    }
+
+    /// The same, by a command that ends in the program serving this folder.
+    pub(crate) async fn start_by(mut command: Command, data: &Path) -> Self {
+        let log = data.join("hub.log");
         command.stdout(Stdio::piped()).stderr(std::fs::File::create(&log).unwrap());
         let mut child = tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -114,13 +124,29 @@ impl Serving {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
+    /// The number of its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id().expect("the hub runs")
+    }
+
+    /// Ends it without warning (SIGKILL), and waits until it is gone.
+    pub(crate) async fn kill(mut self) {
+        self.child.start_kill().unwrap();
+        self.child.wait().await.unwrap();
+    }
+
+    /// Waits for it to end by itself.
+    pub(crate) async fn end(mut self) -> ExitStatus {
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        ended.expect("the hub ends within a minute").unwrap()
+    }
+
     /// Asks it to end, as a service manager does, and waits for that.
-    pub(crate) async fn terminate(mut self) -> ExitStatus {
-        let process = self.child.id().expect("the hub runs").to_string();
+    pub(crate) async fn terminate(self) -> ExitStatus {
+        let process = self.process().to_string();
         // The shell's own kill, so that nothing need be installed.
         let sent = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &process]).status().unwrap();
         assert!(sent.success(), "the signal could not be sent");
-        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
-        ended.expect("the hub ends within a minute").unwrap()
+        self.end().await
     }
 }
