@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use data_encoding::HEXLOWER;
+use pointbridge_client::v1;
+use prost::Message;
 use serde_json::{Value, json};
 
 /// A writing call: who makes it, which method, and the bytes of its request.
@@ -20,6 +22,16 @@ pub(crate) struct Call {
     pub(crate) method: String,
     /// The request, its id included.
     pub(crate) request: Vec<u8>,
+}
+
+impl Call {
+    /// The request's id, its 32 hexadecimal digits. It is the same field of every writing request.
+    pub(crate) fn request_id(&self) -> String {
+        let request = v1::CommitExchangeRequest::decode(&*self.request);
+        let id =
+            request.map_or_else(|error| panic!("{}: {error}", self.method), |request| request.request_id);
+        id.replace('-', "")
+    }
 }
 
 /// A call that was acknowledged, and the bytes of the answer.
@@ -55,6 +67,8 @@ impl Diary {
 
     /// Everything that was kept, in its order, read from the file.
     pub(crate) fn read(&self) -> Vec<Acknowledged> {
+        // No line is half written meanwhile.
+        let _file = self.file.lock().unwrap();
         let text = std::fs::read_to_string(&self.path).unwrap();
         text.lines().map(read_line).collect()
     }

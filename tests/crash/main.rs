@@ -29,6 +29,7 @@ mod scene;
 mod alliance;
 mod diary;
 mod figures;
+mod images;
 mod kills;
 mod load;
 mod verdict;
