@@ -43,13 +43,13 @@ enum Harm {
 }
 
 /// The files of a stopped hub.
-struct Image {
+pub(crate) struct Image {
     database: Vec<u8>,
     log: Vec<u8>,
 }
 
 impl Image {
-    fn take(database: &Path) -> Self {
+    pub(crate) fn take(database: &Path) -> Self {
         let log = std::fs::read(wal::path(database)).unwrap_or_default();
         Self { database: std::fs::read(database).unwrap(), log }
     }
@@ -76,7 +76,7 @@ impl Image {
 }
 
 /// Opens an image, proves its books, and answers with the ids of the requests that it holds.
-async fn open(image: &Image) -> BTreeSet<String> {
+pub(crate) async fn open(image: &Image) -> BTreeSet<String> {
     let folder = tempfile::tempdir().unwrap();
     let path = image.write(folder.path());
     let options = Options {

@@ -28,6 +28,7 @@ mod scene;
 
 mod alliance;
 mod diary;
+mod faults;
 mod figures;
 mod images;
 mod kills;

@@ -9,7 +9,7 @@ use pointbridge_core::world::{Changes, FactQuery, Footprint, World};
 use pointbridge_store::{Store, StoreError};
 use tokio::sync::{mpsc, watch};
 
-use crate::{Failure, Waiting};
+use crate::{Failure, Sampler, Waiting};
 
 /// How often a command is decided again before its caller is asked to retry. Each time it stands first in its batch, so
 /// that only an account with thousands of lots that are over needs more than one.
@@ -22,6 +22,7 @@ pub(crate) struct Writer<S> {
     pub(crate) batch_commands_max: usize,
     pub(crate) draining: watch::Receiver<bool>,
     pub(crate) break_down: watch::Sender<Option<String>>,
+    pub(crate) failures: Sampler,
 }
 
 impl<S: Store> Writer<S> {
@@ -93,7 +94,10 @@ impl<S: Store> Writer<S> {
             StoreError::Broken(what) => Some(what.clone()),
             _ => None,
         };
-        tracing::error!(error = %error, commands = batch.len(), "a batch was not written");
+        // A broken invariant is the last line of this kind and always written.
+        if let Some(unlogged) = self.failures.admit().or(broken.as_ref().map(|_| 0)) {
+            tracing::error!(error = %error, commands = batch.len(), unlogged, "a batch was not written");
+        }
         for waiting in batch {
             let _ = waiting.answer.send(Err(Failure::Store(error.clone())));
         }

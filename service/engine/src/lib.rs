@@ -11,6 +11,7 @@
 //! Absent on purpose: gRPC, SQL, rules.
 
 mod batch;
+mod sampled;
 mod sweeper;
 
 use std::sync::Arc;
@@ -23,6 +24,8 @@ use pointbridge_core::seed::Seed;
 use pointbridge_store::{Store, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+
+pub use sampled::Sampler;
 
 /// Draws the seed of a command: a time-ordered id and 256 random bits.
 pub type DrawSeed = Arc<dyn Fn() -> Seed + Send + Sync>;
@@ -114,6 +117,7 @@ pub fn start<S: Store>(store: Arc<S>, options: Options) -> (Engine, Running) {
         batch_commands_max: options.batch_commands_max,
         draining: draining.clone(),
         break_down,
+        failures: Sampler::new(),
     };
     let writer = tokio::spawn(writer.run());
     let sweeper = tokio::spawn(sweeper::run(store, engine.clone(), options, draining));

@@ -10,7 +10,7 @@ use pointbridge_store::{Due, Store};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::{Engine, Failure, Options};
+use crate::{Engine, Failure, Options, Sampler};
 
 /// Sweeps until the engine drains.
 pub(crate) async fn run<S: Store>(
@@ -22,6 +22,7 @@ pub(crate) async fn run<S: Store>(
     let mut ticks = tokio::time::interval(options.sweep_interval);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut is_behind = false;
+    let failures = Sampler::new();
     loop {
         // What is due in masses must not wait for a tick each time: a hold is to end within a minute of its time.
         if is_behind {
@@ -38,10 +39,12 @@ pub(crate) async fn run<S: Store>(
         is_behind = match store.due(options.sweep_items_max).await {
             Ok(due) => {
                 let is_full = u32::try_from(due.len()).is_ok_and(|found| found >= options.sweep_items_max);
-                sweep(&engine, &options, due).await && is_full
+                sweep(&engine, &options, due, &failures).await && is_full
             }
             Err(error) => {
-                tracing::warn!(error = %error, "what time asks for could not be read");
+                if let Some(unlogged) = failures.admit() {
+                    tracing::warn!(error = %error, unlogged, "what time asks for could not be read");
+                }
                 false
             }
         };
@@ -50,7 +53,7 @@ pub(crate) async fn run<S: Store>(
 
 /// Hands over what is due, and waits until all of it is done, so that nothing is handed over twice. Answers whether
 /// something was done.
-async fn sweep(engine: &Engine, options: &Options, due: Vec<Due>) -> bool {
+async fn sweep(engine: &Engine, options: &Options, due: Vec<Due>, failures: &Sampler) -> bool {
     let mut is_done = false;
     let mut pending = JoinSet::new();
     for item in due {
@@ -67,7 +70,9 @@ async fn sweep(engine: &Engine, options: &Options, due: Vec<Due>) -> bool {
             Ok(Ok(record)) => is_done |= record.is_some(),
             Ok(Err(Failure::Draining)) => {}
             Ok(Err(failure)) => {
-                tracing::warn!(failure = %failure, "what time asked for could not be done; it is tried again");
+                if let Some(unlogged) = failures.admit() {
+                    tracing::warn!(failure = %failure, unlogged, "what time asked for could not be done; it is tried again");
+                }
             }
             Err(error) => tracing::error!(error = %error, "the sweeper lost a task"),
         }

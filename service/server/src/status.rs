@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use pointbridge_core::rejection::{Class, Reason, Rejection};
-use pointbridge_engine::Failure;
+use pointbridge_engine::{Failure, Sampler};
 use pointbridge_proto::reason::ERROR_DOMAIN;
 use pointbridge_store::StoreError;
 use tonic::{Code, Status};
@@ -66,7 +66,10 @@ pub fn of_failure(failure: &Failure) -> Status {
 /// The status of a read that failed.
 #[must_use]
 pub fn of_read_error(error: &StoreError) -> Status {
-    tracing::error!(error = %error, "a read failed");
+    static FAILURES: Sampler = Sampler::new();
+    if let Some(unlogged) = FAILURES.admit() {
+        tracing::error!(error = %error, unlogged, "a read failed");
+    }
     of_rejection(&of_store_error(error))
 }
 

@@ -19,6 +19,8 @@ mod code {
     pub(super) const MISUSE: i32 = 21;
     pub(super) const RANGE: i32 = 25;
     pub(super) const NOTADB: i32 = 26;
+    /// Of IOERR: a write that failed.
+    pub(super) const IOERR_WRITE: i32 = 778;
     /// Of IOERR: a write, a sync of file or folder, and a truncation that failed.
     pub(super) const NOT_WRITTEN: [i32; 4] = [778, 1034, 1290, 1546];
 }
@@ -39,11 +41,15 @@ pub(crate) fn of(error: sqlx::Error) -> StoreError {
     }
 }
 
-/// The seam's error for one that a commit answered with. The commit's bytes may have reached the file where writing or
-/// syncing it failed, so that only what SQLite refused before writing is known not to be there.
+/// The seam's error for one that a commit answered with. All of a commit's bytes may be in the file where syncing them failed,
+/// so that what became of it is not known. Where a write failed, its last frame is not whole: its checksum, which goes over
+/// all frames before it too, keeps it from ever counting.
 pub(crate) fn of_commit(error: sqlx::Error) -> StoreError {
     let is_known = match &error {
-        sqlx::Error::Database(error) => primary(error.as_ref()) != Some(code::IOERR),
+        sqlx::Error::Database(error) => {
+            let extended = extended(error.as_ref());
+            extended == Some(code::IOERR_WRITE) || extended.map(primary) != Some(code::IOERR)
+        }
         _ => false,
     };
     if is_known { of(error) } else { StoreError::OutcomeUnknown(error.to_string()) }
@@ -54,16 +60,20 @@ pub(crate) fn broken(what: &str) -> StoreError {
     StoreError::Broken(what.to_owned())
 }
 
-fn primary(error: &dyn DatabaseError) -> Option<i32> {
-    error.code()?.parse::<i32>().ok().map(|extended| extended & 0xff)
+fn extended(error: &dyn DatabaseError) -> Option<i32> {
+    error.code()?.parse::<i32>().ok()
+}
+
+const fn primary(extended: i32) -> i32 {
+    extended & 0xff
 }
 
 fn of_database(error: &dyn DatabaseError) -> StoreError {
-    let extended = error.code().and_then(|code| code.parse::<i32>().ok());
+    let extended = extended(error);
     if extended.is_some_and(|code| code::NOT_WRITTEN.contains(&code)) {
         return StoreError::Full(error.message().to_owned());
     }
-    of_code(extended.map(|code| code & 0xff), error.message())
+    of_code(extended.map(primary), error.message())
 }
 
 fn of_code(primary: Option<i32>, message: &str) -> StoreError {

@@ -15,6 +15,7 @@ use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 
 use crate::error;
+use crate::files::{self, Mark};
 use crate::options::{Clock, Options, StatementHook};
 use crate::rows::Cells;
 use crate::schema;
@@ -52,6 +53,8 @@ pub struct SqliteStore {
     engine_readers: SqlitePool,
     time: Time,
     hook: Option<StatementHook>,
+    /// Goes last.
+    mark: Mark,
 }
 
 impl SqliteStore {
@@ -63,20 +66,24 @@ impl SqliteStore {
     pub async fn open(options: Options) -> Result<Self, StoreError> {
         let Options { path, clock, statement_hook, readers, migrate } = options;
         if migrate {
+            files::require_log(&path)?;
+            files::require_contents(&path)?;
             create_file(&path)?;
         }
-        let mut conn = connect(&path).await?;
-        check_version(&mut conn).await?;
+        let explained = |error| files::explained(&path, error);
+        let mut conn = connect(&path).await.map_err(explained)?;
         if migrate {
-            schema::migrate(&mut conn).await?;
+            schema::migrate(&mut conn).await.map_err(explained)?;
         } else {
-            schema::require_current(&mut conn).await?;
+            schema::require_current(&mut conn).await.map_err(explained)?;
         }
+        let mark = if migrate { Mark::leave(&path)? } else { Mark::of_another(&path) };
         let writer = Arc::new(Mutex::new(Writer { conn, may_be_open: false }));
-        found(&writer, &clock).await?;
+        found(&writer, &clock).await.map_err(explained)?;
         let engine_readers = readers_of(&path, ENGINE_READERS).await?;
         let readers = readers_of(&path, readers).await?;
-        Ok(Self { writer, readers, engine_readers, time: Time::new(clock), hook: statement_hook })
+        let time = Time::new(clock);
+        Ok(Self { writer, readers, engine_readers, time, hook: statement_hook, mark })
     }
 
     /// Brings the schema of a database up to date, and makes the database where there is none. Nothing happens where it is
@@ -86,11 +93,12 @@ impl SqliteStore {
     /// [`StoreError::Schema`] where the database has migrations that this program does not know, or others under the same
     /// numbers.
     pub async fn migrate(path: &Path) -> Result<(), StoreError> {
+        files::require_log(path)?;
         create_file(path)?;
-        let mut conn = connect(path).await?;
-        check_version(&mut conn).await?;
-        schema::migrate(&mut conn).await?;
-        conn.close().await.map_err(error::of)
+        let explained = |error| files::explained(path, error);
+        let mut conn = connect(path).await.map_err(explained)?;
+        schema::migrate(&mut conn).await.map_err(explained)?;
+        close(conn, path).await
     }
 
     /// The names of the migrations that [`SqliteStore::migrate`] would run, oldest first; all of them where there is no
@@ -102,9 +110,10 @@ impl SqliteStore {
         if !path.exists() {
             return Ok(schema::all());
         }
-        let mut conn = connect(path).await?;
-        let pending = schema::pending(&mut conn).await?;
-        conn.close().await.map_err(error::of)?;
+        let explained = |error| files::explained(path, error);
+        let mut conn = connect(path).await.map_err(explained)?;
+        let pending = schema::pending(&mut conn).await.map_err(explained)?;
+        close(conn, path).await?;
         Ok(pending)
     }
 
@@ -129,6 +138,7 @@ impl SqliteStore {
         if let Err(error) = writer.into_inner().conn.close().await {
             tracing::warn!(%error, "the write-ahead log stays beside the database");
         }
+        drop(self.mark);
     }
 
     /// The writer, in a transaction.
@@ -183,7 +193,17 @@ async fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("cache_size", WRITER_CACHE);
-    options.connect().await.map_err(error::of)
+    let mut conn = options.connect().await.map_err(error::of)?;
+    check_version(&mut conn).await?;
+    files::require_durable(&mut conn).await?;
+    Ok(conn)
+}
+
+/// Closes a connection that may be the last one.
+async fn close(conn: SqliteConnection, path: &Path) -> Result<(), StoreError> {
+    conn.close().await.map_err(error::of)?;
+    drop(Mark::of_another(path));
+    Ok(())
 }
 
 /// Makes an empty file that only its owner can read, before SQLite would make one that everybody can. The log beside the
