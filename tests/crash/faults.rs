@@ -5,10 +5,8 @@
 //! so do the hub's own logs. Then on a small file system that is really full, in a mount namespace of the hub's own, where
 //! this machine lets its users have one; the figures say whether it did.
 
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::io;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pointbridge::config::DATABASE_FILE;
@@ -16,13 +14,14 @@ use pointbridge_client::{Client, Refusal, v1};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use tonic::Code;
 
-use crate::alliance::{Alliance, connect, enrol, prepare};
+use crate::alliance::{Alliance, connect, enrol};
 use crate::asks;
 use crate::figures::Figures;
-use crate::harness::{PATIENCE, until};
+use crate::harness::until;
 use crate::images::{Image, open};
-use crate::program::{Serving, path, run_well};
+use crate::program::{Serving, run_well};
 use crate::scene::balance;
+use crate::small::Small;
 
 /// Less than the log of any write, and more than what a hub says at its start.
 const LIMIT_BYTES: u64 = 16 * 1024;
@@ -192,6 +191,43 @@ async fn where_nothing_can_be_written_reads_go_on_and_service_is_back_by_itself(
         "{lines} lines in {lasted:?}"
     );
     assert!(burnt <= IDLE_TICKS_MAX, "{burnt} ticks: the hub runs hot while it can write nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_file_system_is_told_and_service_is_back_by_itself() {
+    let mut figures = Figures::new("crash-full");
+    let Some(small) = Small::prepare() else {
+        figures.note(
+            "a full file system",
+            "not shown: this machine lets this user mount none; the limit of file sizes stands for it",
+        );
+        return figures.publish();
+    };
+    let hub = small.serve().await;
+    let (_, babies) = enrol(&hub).await;
+    let clients = connect(&hub).await;
+    let mut subject = Subject { client: &clients["babycare"], membership: &babies[0], posted: 0 };
+    let folder = small.seen_through(&hub);
+    let ballast = folder.join("ballast");
+    fill(&ballast);
+    subject.exhaust().await;
+    let (refused, reads) = subject.endure().await;
+    std::fs::remove_file(&ballast).unwrap();
+    let back_after = subject.recover(&refused).await;
+    // Nothing is under way: the files are those of a hub that was killed now.
+    let image = Image::take(&folder.join(DATABASE_FILE));
+    open(&image).await;
+    assert_eq!(hub.terminate().await.code(), Some(0));
+    note(&mut figures, &Ordeal { refused, reads, back_after });
+    figures.publish();
+    assert!(back_after < BACK_MAX, "back after {back_after:?}");
+}
+
+/// Writes a file until the file system has no room.
+fn fill(ballast: &Path) {
+    let mut file = std::fs::File::create(ballast).unwrap();
+    let copied = io::copy(&mut io::repeat(0), &mut file);
+    assert_eq!(copied.unwrap_err().kind(), io::ErrorKind::StorageFull);
 }
 
 fn note(figures: &mut Figures, ordeal: &Ordeal) {

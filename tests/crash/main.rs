@@ -27,11 +27,13 @@ mod raw;
 mod scene;
 
 mod alliance;
+mod damage;
 mod diary;
 mod faults;
 mod figures;
 mod images;
 mod kills;
 mod load;
+mod small;
 mod verdict;
 mod wal;

@@ -24,7 +24,12 @@ pub(crate) fn path() -> PathBuf {
 
 /// The program with these arguments, and nothing of ours in its environment.
 fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(path());
+    command_of(&path(), arguments)
+}
+
+/// Another program, with these arguments and nothing of ours in its environment.
+pub(crate) fn command_of(program: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars() {
         if name.starts_with("POINTBRIDGE_") {
             command.env_remove(name);
@@ -135,8 +140,14 @@ impl Serving {
         self.child.wait().await.unwrap();
     }
 
-    /// Waits for it to end by itself.
-    pub(crate) async fn end(mut self) -> ExitStatus {
+    /// Waits for it to end by itself; answers with its log, too.
+    pub(crate) async fn end_with_log(self) -> (String, ExitStatus) {
+        let log = self.log.clone();
+        let ended = self.end().await;
+        (std::fs::read_to_string(log).unwrap(), ended)
+    }
+
+    async fn end(mut self) -> ExitStatus {
         let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         ended.expect("the hub ends within a minute").unwrap()
     }

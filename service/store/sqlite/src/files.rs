@@ -34,13 +34,18 @@ fn mark_of(path: &Path) -> PathBuf {
     beside(path, "-open")
 }
 
+/// Whether a hub that did not end in order has left no log.
+fn is_bereft(path: &Path) -> bool {
+    mark_of(path).exists() && !log_of(path).exists()
+}
+
 /// Refuses a database whose log is missing though its hub did not end in order.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`] with what to do.
 pub(crate) fn require_log(path: &Path) -> Result<(), StoreError> {
-    let (log, mark) = (log_of(path), mark_of(path));
-    if mark.exists() && !log.exists() {
+    if is_bereft(path) {
+        let (log, mark) = (log_of(path), mark_of(path));
         return Err(StoreError::Unavailable(format!(
             "the hub did not end in order, and {} is gone, which may hold what was acknowledged last: put it back beside \
              the database, or restore a backup; only if another program has opened and closed the database since, so that \
@@ -73,7 +78,18 @@ pub(crate) fn require_contents(path: &Path) -> Result<(), StoreError> {
 /// move the log into the database then.
 pub(crate) struct Mark {
     path: PathBuf,
-    is_ours: bool,
+    owner: Owner,
+}
+
+/// Whose a mark is, which says when it goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    /// This store's: it goes with the store.
+    Ours,
+    /// Another's, if there is one: it goes where the last connection moved the log into the database.
+    Another,
+    /// A hub's whose log is missing: it stays, whatever is opened and closed.
+    Bereft,
 }
 
 impl Mark {
@@ -93,19 +109,25 @@ impl Mark {
         make().map_err(|error: io::Error| {
             StoreError::Unavailable(format!("{} cannot be written: {error}", mark.display()))
         })?;
-        Ok(Self { path: path.to_owned(), is_ours: true })
+        Ok(Self { path: path.to_owned(), owner: Owner::Ours })
     }
 
-    /// For who opens a database to look at it, or to bring its schema up to date: the mark, if there is one, is another's. It
-    /// goes where the last connection moved the log into the database.
+    /// For who is about to open a database to look at it, or to bring its schema up to date: the mark, if there is one, is
+    /// another's.
     pub(crate) fn of_another(path: &Path) -> Self {
-        Self { path: path.to_owned(), is_ours: false }
+        let owner = if is_bereft(path) { Owner::Bereft } else { Owner::Another };
+        Self { path: path.to_owned(), owner }
     }
 }
 
 impl Drop for Mark {
     fn drop(&mut self) {
-        if !self.is_ours && log_of(&self.path).exists() {
+        let stays = match self.owner {
+            Owner::Ours => false,
+            Owner::Another => log_of(&self.path).exists(),
+            Owner::Bereft => true,
+        };
+        if stays {
             return;
         }
         match fs::remove_file(mark_of(&self.path)) {

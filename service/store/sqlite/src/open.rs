@@ -70,16 +70,13 @@ impl SqliteStore {
             files::require_contents(&path)?;
             create_file(&path)?;
         }
-        let explained = |error| files::explained(&path, error);
-        let mut conn = connect(&path).await.map_err(explained)?;
-        if migrate {
-            schema::migrate(&mut conn).await.map_err(explained)?;
-        } else {
-            schema::require_current(&mut conn).await.map_err(explained)?;
-        }
-        let mark = if migrate { Mark::leave(&path)? } else { Mark::of_another(&path) };
+        let anothers = Mark::of_another(&path);
+        let mut conn = connect(&path).await?;
+        let done = make_current(&mut conn, migrate).await;
+        let (conn, ()) = kept(conn, done, &path).await?;
+        let mark = if migrate { Mark::leave(&path)? } else { anothers };
         let writer = Arc::new(Mutex::new(Writer { conn, may_be_open: false }));
-        found(&writer, &clock).await.map_err(explained)?;
+        found(&writer, &clock).await.map_err(|error| files::explained(&path, error))?;
         let engine_readers = readers_of(&path, ENGINE_READERS).await?;
         let readers = readers_of(&path, readers).await?;
         let time = Time::new(clock);
@@ -95,10 +92,11 @@ impl SqliteStore {
     pub async fn migrate(path: &Path) -> Result<(), StoreError> {
         files::require_log(path)?;
         create_file(path)?;
-        let explained = |error| files::explained(path, error);
-        let mut conn = connect(path).await.map_err(explained)?;
-        schema::migrate(&mut conn).await.map_err(explained)?;
-        close(conn, path).await
+        let mark = Mark::of_another(path);
+        let mut conn = connect(path).await?;
+        let done = schema::migrate(&mut conn).await;
+        let (conn, ()) = kept(conn, done, path).await?;
+        close(conn, mark).await
     }
 
     /// The names of the migrations that [`SqliteStore::migrate`] would run, oldest first; all of them where there is no
@@ -110,10 +108,12 @@ impl SqliteStore {
         if !path.exists() {
             return Ok(schema::all());
         }
-        let explained = |error| files::explained(path, error);
-        let mut conn = connect(path).await.map_err(explained)?;
-        let pending = schema::pending(&mut conn).await.map_err(explained)?;
-        close(conn, path).await?;
+        files::require_log(path)?;
+        let mark = Mark::of_another(path);
+        let mut conn = connect(path).await?;
+        let done = schema::pending(&mut conn).await;
+        let (conn, pending) = kept(conn, done, path).await?;
+        close(conn, mark).await?;
         Ok(pending)
     }
 
@@ -193,16 +193,39 @@ async fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("cache_size", WRITER_CACHE);
-    let mut conn = options.connect().await.map_err(error::of)?;
-    check_version(&mut conn).await?;
-    files::require_durable(&mut conn).await?;
-    Ok(conn)
+    let mut conn =
+        options.connect().await.map_err(error::of).map_err(|error| files::explained(path, error))?;
+    let checked = match check_version(&mut conn).await {
+        Ok(()) => files::require_durable(&mut conn).await,
+        refused => refused,
+    };
+    kept(conn, checked, path).await.map(|(conn, ())| conn)
+}
+
+async fn make_current(conn: &mut SqliteConnection, migrate: bool) -> Result<(), StoreError> {
+    if migrate { schema::migrate(conn).await } else { schema::require_current(conn).await }
+}
+
+/// The connection with what was done on it. Where that failed, the connection is closed before it is told, so that whoever
+/// looks at the files next finds the log either there or moved into the database.
+async fn kept<T>(
+    conn: SqliteConnection,
+    done: Result<T, StoreError>,
+    path: &Path,
+) -> Result<(SqliteConnection, T), StoreError> {
+    match done {
+        Ok(done) => Ok((conn, done)),
+        Err(error) => {
+            let _ = conn.close().await;
+            Err(files::explained(path, error))
+        }
+    }
 }
 
 /// Closes a connection that may be the last one.
-async fn close(conn: SqliteConnection, path: &Path) -> Result<(), StoreError> {
+async fn close(conn: SqliteConnection, mark: Mark) -> Result<(), StoreError> {
     conn.close().await.map_err(error::of)?;
-    drop(Mark::of_another(path));
+    drop(mark);
     Ok(())
 }
 
