@@ -99,7 +99,76 @@ fn of_code(primary: Option<i32>, message: &str) -> StoreError {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+    use std::error::Error;
+    use std::fmt;
+
+    use sqlx::error::ErrorKind;
+
     use super::*;
+
+    /// What SQLite would answer with an extended code.
+    #[derive(Debug)]
+    struct Told(i32);
+
+    impl fmt::Display for Told {
+        fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(out, "{}", self.0)
+        }
+    }
+
+    impl Error for Told {}
+
+    impl DatabaseError for Told {
+        fn message(&self) -> &'static str {
+            "why"
+        }
+
+        fn code(&self) -> Option<Cow<'_, str>> {
+            Some(self.0.to_string().into())
+        }
+
+        fn as_error(&self) -> &(dyn Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn as_error_mut(&mut self) -> &mut (dyn Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn into_error(self: Box<Self>) -> Box<dyn Error + Send + Sync + 'static> {
+            self
+        }
+
+        fn kind(&self) -> ErrorKind {
+            ErrorKind::Other
+        }
+    }
+
+    #[test]
+    fn of_faults_of_a_commit_only_what_was_written_in_full_and_not_synced_is_not_known() {
+        let full = StoreError::Full("why".to_owned());
+        let unknown = || StoreError::OutcomeUnknown(String::new());
+        for (code, statement, commit) in [
+            (13, full.clone(), full.clone()),
+            // IOERR_WRITE; IOERR_FSYNC, IOERR_DIR_FSYNC, IOERR_TRUNCATE.
+            (778, full.clone(), full.clone()),
+            (1034, full.clone(), unknown()),
+            (1290, full.clone(), unknown()),
+            (1546, full, unknown()),
+            // IOERR, IOERR_READ: reading failed on the way.
+            (10, StoreError::Unavailable("why".to_owned()), unknown()),
+            (266, StoreError::Unavailable("why".to_owned()), unknown()),
+            (5, StoreError::Unavailable("why".to_owned()), StoreError::Unavailable("why".to_owned())),
+        ] {
+            let told = || sqlx::Error::Database(Box::new(Told(code)));
+            assert_eq!(of(told()), statement, "{code}");
+            match (of_commit(told()), commit) {
+                (StoreError::OutcomeUnknown(_), StoreError::OutcomeUnknown(_)) => {}
+                (found, expected) => assert_eq!(found, expected, "{code}"),
+            }
+        }
+    }
 
     #[test]
     fn each_result_code_answers_as_what_it_is() {
