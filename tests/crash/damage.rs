@@ -1,6 +1,7 @@
 //! Files that are spoilt, cut or missing, and rows that contradict each other: the hub refuses to start, or ends, and says what
 //! is wrong and what to do. It repairs nothing.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use pointbridge::config::DATABASE_FILE;
@@ -8,11 +9,12 @@ use pointbridge_client::Refusal;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection, Row};
 
-use crate::alliance::{Alliance, connect};
+use crate::alliance::{Alliance, connect, prepare};
 use crate::asks;
 use crate::figures::Figures;
-use crate::program::{Serving, run_ill, run_well};
+use crate::program::{Serving, run_ill, run_well, serve};
 use crate::scene::balance;
+use crate::small::serve_read_only;
 use crate::wal;
 
 /// What ends with a broken invariant ends with this.
@@ -43,10 +45,10 @@ fn put_back(data: &Path, kept: &[(PathBuf, Vec<u8>)]) {
 }
 
 /// Tries to serve, and holds that it is refused in these words and that no byte of the database changed.
-fn assert_refused(data: &Path, words: &[&str]) {
+async fn assert_refused(data: &Path, words: &[&str]) {
     let database = data.join(DATABASE_FILE);
     let before = std::fs::read(&database).ok();
-    let said = run_ill(1, &["serve", "--data", data.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
+    let said = Serving::assert_refused(serve(data)).await;
     for word in words.iter().chain(&[database.to_str().unwrap()]) {
         assert!(said.contains(word), "{word:?} is not in: {said}");
     }
@@ -64,14 +66,14 @@ async fn a_start_on_spoilt_or_missing_files_is_refused_with_what_to_do_and_repai
     let left = files(&data);
     assert!(wal::extent(&database).committed > 0, "the log holds nothing");
     std::fs::remove_file(wal::path(&database)).unwrap();
-    assert_refused(&data, &["pointbridge.db-wal is gone", "put it back", "pointbridge.db-open"]);
+    assert_refused(&data, &["pointbridge.db-wal is gone", "put it back", "pointbridge.db-open"]).await;
     let said = run_ill(1, &["migrate", "--data", data.to_str().unwrap()]);
     assert!(said.contains("put it back"), "{said}");
     put_back(&data, &left);
 
     std::fs::remove_file(wal::path(&database)).unwrap();
     std::fs::create_dir(wal::path(&database)).unwrap();
-    assert_refused(&data, &["cannot be opened", "-wal and -shm beside it"]);
+    assert_refused(&data, &["cannot be opened", "-wal and -shm beside it"]).await;
     std::fs::remove_dir(wal::path(&database)).unwrap();
     put_back(&data, &left);
 
@@ -96,17 +98,39 @@ async fn a_start_on_spoilt_or_missing_files_is_refused_with_what_to_do_and_repai
         ("another file", b"these are not the points that you are looking for".repeat(100)),
     ] {
         std::fs::write(&database, &damaged).unwrap();
-        assert_refused(&data, &words);
+        assert_refused(&data, &words).await;
         let said = run_ill(1, &["check", "--data", data.to_str().unwrap()]);
         assert!(said.contains("cannot be read as a database"), "{what}: {said}");
         put_back(&data, &whole);
     }
     std::fs::write(&database, b"").unwrap();
-    assert_refused(&data, &["is empty", "restore a backup"]);
+    assert_refused(&data, &["is empty", "restore a backup"]).await;
     put_back(&data, &whole);
     let hub = Serving::start_logging(&data, "info").await;
     assert_eq!(hub.terminate().await.code(), Some(0));
     run_well(&["check", "--data", data.to_str().unwrap()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_in_a_folder_that_cannot_be_written_to_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("hub");
+    prepare(&data);
+    let before = files(&data);
+    let mut figures = Figures::new("crash-read-only");
+    // Who may not mount may not be root either, in which case the folder's own rights forbid it.
+    let rights = |mode| std::fs::set_permissions(&data, std::fs::Permissions::from_mode(mode)).unwrap();
+    let command = serve_read_only(&data).unwrap_or_else(|| {
+        rights(0o500);
+        serve(&data)
+    });
+    let said = Serving::assert_refused(command).await;
+    rights(0o700);
+    assert!(said.contains("cannot be") && said.contains("pointbridge.db"), "{said}");
+    assert!(files(&data) == before, "a refused start left something: {said}");
+    run_well(&["check", "--data", data.to_str().unwrap()]);
+    figures.note("what a start in a read-only folder says", said.trim().replace('\n', " "));
+    figures.publish();
 }
 
 /// Opens a database for writing, as nobody but a test does.

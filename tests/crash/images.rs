@@ -2,9 +2,10 @@
 //! every one of them.
 //!
 //! SIGKILL cannot show that a sync is missing, because the system keeps what was written. Here the hub is stopped (SIGSTOP) in
-//! the middle of a burst and its files are copied. Whatever it had acknowledged when the burst began must have been synced, so
-//! that it must survive the loss of every byte of the log that was written since, from any byte on; and what it had
-//! acknowledged when it was stopped must survive the loss of what lies behind the last commit.
+//! the middle of a burst and its files are copied. Whatever it had acknowledged when the burst began was synced, so that it must
+//! survive the loss of every byte of the log that was written since, from any byte on; and what it had acknowledged when it was
+//! stopped must survive the loss of what lies behind the last commit. That every commit is synced is not seen from here: the
+//! store reads back from SQLite at its start that it is, and refuses to start otherwise.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

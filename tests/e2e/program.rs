@@ -39,6 +39,11 @@ pub(crate) fn command_of(program: &Path, arguments: &[&str]) -> Command {
     command
 }
 
+/// The command that serves a data folder on a free port.
+pub(crate) fn serve(data: &Path) -> Command {
+    command(&["serve", "--data", data.to_str().unwrap(), "--listen", "127.0.0.1:0"])
+}
+
 /// Runs the program to its end.
 pub(crate) fn run(arguments: &[&str]) -> Output {
     command(arguments).output().unwrap()
@@ -93,8 +98,8 @@ impl Serving {
 
     /// The same, with a filter of what is logged.
     pub(crate) async fn start_logging(data: &Path, filter: &str) -> Self {
-        let folder = data.to_str().unwrap();
-        let command = command(&["serve", "--data", folder, "--listen", "127.0.0.1:0", "--log", filter]);
+        let mut command = serve(data);
+        command.args(["--log", filter]);
         Self::start_by(command, data).await
     }
 
@@ -109,6 +114,20 @@ impl Serving {
         };
         let address = line.strip_prefix(LISTENING).expect(&line).parse().unwrap();
         Self { child, address, data: data.to_owned(), log }
+    }
+
+    /// Runs a command that would serve, and holds that it ends at once with code 1; answers with what it complained of. A hub
+    /// that serves all the same ends with the panic.
+    pub(crate) async fn assert_refused(mut command: Command) -> String {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = lines.next_line().await.unwrap();
+        assert_eq!(first, None, "the hub serves");
+        let output = child.wait_with_output().await.unwrap();
+        let complaint = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{complaint}");
+        complaint
     }
 
     /// A client with the certificate of this name in the development CA's folder.

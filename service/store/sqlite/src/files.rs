@@ -130,11 +130,11 @@ impl Drop for Mark {
         if stays {
             return;
         }
-        match fs::remove_file(mark_of(&self.path)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(%error, "the mark of an open database stays beside it");
-            }
-            _ => {}
+        let mark = mark_of(&self.path);
+        if mark.exists()
+            && let Err(error) = fs::remove_file(mark)
+        {
+            tracing::warn!(%error, "the mark of an open database stays beside it");
         }
     }
 }
