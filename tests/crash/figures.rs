@@ -24,10 +24,8 @@ impl Figures {
     /// Prints the table and writes it to `tests-run/<name>.txt` beside what cargo builds.
     pub(crate) fn publish(&self) {
         let width = self.rows.iter().map(|(what, _)| what.len()).max().unwrap_or_default();
-        let mut table = format!("{}\n", self.name);
-        for (what, found) in &self.rows {
-            table += &format!("  {what:<width$}  {found}\n");
-        }
+        let row = |(what, found): &(String, String)| format!("  {what:<width$}  {found}\n");
+        let table = format!("{}\n{}", self.name, self.rows.iter().map(row).collect::<String>());
         let test = std::env::current_exe().unwrap();
         let folder: PathBuf = test.ancestors().nth(3).expect("tests are built in the build's folder").into();
         let folder = folder.join("tests-run");

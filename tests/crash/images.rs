@@ -62,7 +62,7 @@ impl Image {
             Harm::Cut => log.truncate(from),
             Harm::Zeroed => log[from..].fill(0),
             Harm::Spoilt => {
-                log[from..].iter_mut().for_each(|byte| *byte = u8::try_from(dice.below(256)).unwrap())
+                log[from..].iter_mut().for_each(|byte| *byte = u8::try_from(dice.below(256)).unwrap());
             }
         }
         Self { database: self.database.clone(), log }
@@ -135,7 +135,7 @@ async fn what_was_acknowledged_is_in_every_image_whatever_became_of_the_unsynced
         let mut running = run(writers, &clients, &board, &diary);
         let _ = tokio::time::timeout(PATIENCE, board.sent.notified()).await;
         tokio::task::block_in_place(|| {
-            std::thread::sleep(Duration::from_micros(dice.below(BURST_MICROS_MAX)))
+            std::thread::sleep(Duration::from_micros(dice.below(BURST_MICROS_MAX)));
         });
         let (acknowledged, image) = stopped(&hub, &diary, &database).await;
         board.enough.store(true, Ordering::SeqCst);

@@ -104,7 +104,7 @@ async fn what_was_acknowledged_outlives_every_kill_and_what_was_not_answered_hap
         let (idle, unanswered, fresh) = trial.load_and_kill(hub, writers, &clients).await;
         (hub, clients) = trial.restart().await;
         writers = trial.judge(idle, unanswered, fresh, &clients).await;
-        if trial.tally.kills % CHECK_EVERY == 0 {
+        if trial.tally.kills.is_multiple_of(CHECK_EVERY) {
             trial.check();
         }
     }

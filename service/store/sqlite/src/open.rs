@@ -70,11 +70,11 @@ impl SqliteStore {
             files::require_contents(&path)?;
             create_file(&path)?;
         }
-        let anothers = Mark::of_another(&path);
+        let foreign = Mark::of_another(&path);
         let mut conn = connect(&path).await?;
         let done = make_current(&mut conn, migrate).await;
         let (conn, ()) = kept(conn, done, &path).await?;
-        let mark = if migrate { Mark::leave(&path)? } else { anothers };
+        let mark = if migrate { Mark::leave(&path)? } else { foreign };
         let writer = Arc::new(Mutex::new(Writer { conn, may_be_open: false }));
         found(&writer, &clock).await.map_err(|error| files::explained(&path, error))?;
         let engine_readers = readers_of(&path, ENGINE_READERS).await?;
