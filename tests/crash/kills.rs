@@ -22,6 +22,7 @@ use crate::figures::Figures;
 use crate::harness::PATIENCE;
 use crate::load::{Board, Unanswered, Writer, run, writers};
 use crate::program::{Serving, run_well};
+use crate::starts::run_and_kill;
 use crate::verdict::{Books, Depth, Fate, assert_kept, read_books, settle};
 use crate::wal;
 
@@ -30,6 +31,9 @@ const KILLS: u64 = 50;
 const WARM_MILLIS_MAX: u64 = 200;
 /// A kill comes so long after a call went out at most: a call takes about so long.
 const DELAY_MICROS_MAX: u64 = 8_000;
+/// One start in so many is killed on its way, at most so long after it began.
+const START_KILLED_ONE_IN: u64 = 4;
+const START_MILLIS_MAX: u64 = 200;
 /// How long one start may take on a machine that others use too, and how long half of them take at most.
 const READY_MAX: Duration = Duration::from_secs(30);
 const READY_MEDIAN_MAX: Duration = Duration::from_secs(5);
@@ -59,6 +63,7 @@ struct Tally {
     refused: u64,
     ready: Vec<Duration>,
     checks: u64,
+    starts: u64,
 }
 
 impl Tally {
@@ -154,8 +159,15 @@ impl Trial {
         (idle, lost, fresh)
     }
 
-    /// Starts the hub again, and measures until it answers a partner.
+    /// Starts the hub again, some times after a start that is killed, and measures until it answers a partner.
     async fn restart(&mut self) -> (Serving, Clients) {
+        if self.dice.one_in(START_KILLED_ONE_IN) {
+            let data = self.alliance.data();
+            let arguments = ["serve", "--data", data.to_str().unwrap(), "--listen", "127.0.0.1:0"];
+            let after = Duration::from_millis(self.dice.below(START_MILLIS_MAX));
+            tokio::task::block_in_place(|| run_and_kill(&arguments, after));
+            self.tally.starts += 1;
+        }
         let began = Instant::now();
         let hub =
             tokio::time::timeout(READY_MAX, Serving::start_logging(&self.alliance.data(), "info")).await;
@@ -235,6 +247,7 @@ impl Trial {
         figures.note("of them had taken effect before the replay", tally.had);
         figures.note("of them took effect with the replay", tally.had_not);
         figures.note("of them refused at the replay, without effect", tally.refused);
+        figures.note("starts killed on their way, beside those", tally.starts);
         figures.note("ready again, median", format!("{} ms", median.as_millis()));
         figures.note("ready again, worst", format!("{} ms", worst.as_millis()));
         figures.note("proofs of the books", tally.checks);

@@ -35,5 +35,6 @@ mod images;
 mod kills;
 mod load;
 mod small;
+mod starts;
 mod verdict;
 mod wal;
