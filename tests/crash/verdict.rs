@@ -14,8 +14,9 @@ use crate::diary::{Acknowledged, Call, Diary};
 use crate::load::{Unanswered, is_expected};
 use crate::raw::{full, send};
 
-/// The largest page of a list.
+/// The largest page of a list, and one that holds what one run of the hub adds to a membership many times over.
 const PAGE: u32 = 500;
+const NEWEST: u32 = 200;
 
 /// Postings by the call's own reference.
 pub(crate) type Books = BTreeMap<String, v1::Posting>;
@@ -43,12 +44,13 @@ pub(crate) enum Depth {
 /// The accruals and adjustments of all memberships. Each account's are numbered without a gap.
 pub(crate) async fn read_books(alliance: &Alliance, clients: &Clients, depth: Depth) -> Books {
     let mut books = Books::new();
+    let page_size = if depth == Depth::All { PAGE } else { NEWEST };
     for (partner, membership) in alliance.memberships() {
         let mut page_token = String::new();
         let mut expected = None;
         loop {
             let request =
-                v1::ListPostingsRequest { page_size: PAGE, page_token, ..asks::list_postings(membership) };
+                v1::ListPostingsRequest { page_size, page_token, ..asks::list_postings(membership) };
             let page = clients[partner].ledger().list_postings(request).await.unwrap().into_inner();
             for posting in page.postings {
                 let sequence = posting.account_sequence;
