@@ -8,6 +8,7 @@
 
 mod asks;
 mod harness;
+#[allow(dead_code, reason = "the tests of crashes use the rest")]
 mod program;
 mod raw;
 mod scene;

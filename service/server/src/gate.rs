@@ -1,8 +1,9 @@
 //! The gate: what every call passes before its body is looked at, and what is logged of it.
 //!
 //! In order: the principal of the connection, the method's row, the role, whether the partner is registered and the
-//! certificate neither revoked nor, where the partner pins, unpinned, the partner's rate, and its calls under way. From its first moment on the call has a deadline, which counts all of that and the reading of its body; of a
-//! stream it counts the beginning, and then the time in which nothing comes or goes.
+//! certificate neither revoked nor, where the partner pins, unpinned, the partner's rate, and its calls under way. From its
+//! first moment on the call has a deadline, which counts all of that and the reading of its body; of a stream it counts the
+//! beginning, and then the time in which nothing comes or goes.
 //!
 //! Who pays for a call: its party, once that is known to be registered; until then, and where the caller is refused as unknown,
 //! the address that it comes from.

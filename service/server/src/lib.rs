@@ -16,7 +16,6 @@ pub mod keys;
 pub mod limits;
 pub mod peer;
 pub mod pki;
-pub mod quota;
 pub mod refusals;
 pub mod rpc;
 pub mod secret_file;

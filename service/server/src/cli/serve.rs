@@ -12,6 +12,9 @@ use crate::config::{ConfigFile, Environment};
 use crate::serve::{Ready, Stopped, Tweaks};
 use crate::telemetry;
 
+/// SIGXFSZ, which a write beyond the process's limit of file sizes raises, and which ends a process that does not take it.
+const FILE_TOO_LARGE: i32 = 25;
+
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
     #[command(flatten)]
@@ -73,6 +76,8 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     telemetry::start_logging(config.log.as_deref())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    // Taken, so that such a write fails like one on a full disk, and the hub goes on reading.
+    let _too_large = signal(SignalKind::from_raw(FILE_TOO_LARGE))?;
     let ready = Ready::prepare(config, Tweaks { clock_offset_seconds: args.clock_offset_seconds }).await?;
     out::line(format_args!("listening on {}", ready.address));
     let stop = async move {
