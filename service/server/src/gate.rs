@@ -1,7 +1,7 @@
 //! The gate: what every call passes before its body is looked at, and what is logged of it.
 //!
-//! In order: the principal of the connection, the method's row, the role, whether the partner is registered, its rate, and its
-//! calls under way. From its first moment on the call has a deadline, which counts all of that and the reading of its body; of a
+//! In order: the principal of the connection, the method's row, the role, whether the partner is registered and the certificate
+//! neither revoked nor, where the partner pins, unpinned, its rate, and its calls under way. From its first moment on the call has a deadline, which counts all of that and the reading of its body; of a
 //! stream it counts the beginning, and then the time in which nothing comes or goes.
 //!
 //! Who pays for a call: its party, once that is known to be registered; until then, and where the caller is refused as unknown,
@@ -33,7 +33,7 @@ use self::request_body::Metered;
 use self::response_body::Held;
 use crate::authz::{TABLE, authorize};
 use crate::deadline;
-use crate::limits::{Admission, CallLimits, Quota};
+use crate::limits::{Admission, Allowance, CallLimits};
 use crate::peer::{PeerCertificate, PeerInfo};
 use crate::refusals::{self, Kind, Source};
 use crate::status;
@@ -46,10 +46,11 @@ const STREAM_IDLE_MAX: Duration = Duration::from_mins(5);
 
 /// Knows who is registered.
 pub trait Registry: Send + Sync + 'static {
-    /// Passes a caller whose partner is registered, and every caller that acts for no partner.
+    /// Passes a caller whose certificate is not revoked, and whose partner, if it acts for one, is registered and either pins
+    /// no certificate or this one.
     ///
     /// # Errors
-    /// CERTIFICATE_UNKNOWN, or that of a read that failed.
+    /// CERTIFICATE_UNKNOWN, CERTIFICATE_REVOKED, CERTIFICATE_NOT_PINNED, or that of a read that failed.
     fn require(
         &self,
         caller: &Caller,
@@ -70,14 +71,14 @@ struct Keeper<R> {
 }
 
 impl<R> Gate<R> {
-    /// A gate that asks this registry, and lets every party have as much as `quota`.
+    /// A gate that asks this registry, and lets every party have as much as `allowance`.
     #[must_use]
-    pub fn new(registry: Arc<R>, quota: Quota) -> Self {
-        Self::patient(registry, quota, STREAM_IDLE_MAX)
+    pub fn new(registry: Arc<R>, allowance: Allowance) -> Self {
+        Self::patient(registry, allowance, STREAM_IDLE_MAX)
     }
 
-    fn patient(registry: Arc<R>, quota: Quota, stream_idle_max: Duration) -> Self {
-        let limits = CallLimits::new(quota);
+    fn patient(registry: Arc<R>, allowance: Allowance, stream_idle_max: Duration) -> Self {
+        let limits = CallLimits::new(allowance);
         Self { keeper: Arc::new(Keeper { registry, limits, stream_idle_max }) }
     }
 }

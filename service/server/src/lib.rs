@@ -4,6 +4,7 @@
 //! `gate` and `authz` (method × role) → `rpc` (handler) → `wire` (protobuf → command) → the engine, and back.
 
 pub mod acceptor;
+pub mod admission;
 pub mod authz;
 pub mod cli;
 pub mod config;
@@ -15,6 +16,7 @@ pub mod keys;
 pub mod limits;
 pub mod peer;
 pub mod pki;
+pub mod quota;
 pub mod refusals;
 pub mod rpc;
 pub mod secret_file;

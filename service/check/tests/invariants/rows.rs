@@ -145,6 +145,7 @@ pub(crate) fn request(content: &Value) -> Option<AuditRow> {
         "EXCHANGE_PREPARED" => "PrepareExchange",
         "EXCHANGE_COMMITTED" => "CommitExchange",
         "EXCHANGE_ABORTED" => "AbortExchange",
+        "EXCHANGE_REVERSED" => "ReverseExchange",
         _ => return None,
     };
     let who = text(&content["who"]);

@@ -8,7 +8,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{DataArgs, EXIT_BROKEN, out};
-use crate::config::ConfigFile;
+use crate::config::{ConfigFile, Environment};
 use crate::serve::{Ready, Stopped, Tweaks};
 use crate::telemetry;
 
@@ -46,6 +46,9 @@ pub(super) struct ServeArgs {
     /// How many calls each partner may have under way, 256 if nothing else says so.
     #[arg(long, env = "POINTBRIDGE_CALLS_IN_FLIGHT_MAX", value_name = "CALLS")]
     calls_in_flight_max: Option<u32>,
+    /// Whether what the hub does counts, as it tells its callers. live if nothing else says so.
+    #[arg(long, env = "POINTBRIDGE_ENVIRONMENT", value_name = "ENVIRONMENT")]
+    environment: Option<Environment>,
     /// Move the hub's clock, for rehearsals; loopback addresses only.
     #[arg(long, hide = true, default_value_t = 0, allow_negative_numbers = true)]
     clock_offset_seconds: i64,
@@ -64,6 +67,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         rate_per_second: args.rate_per_second,
         rate_burst: args.rate_burst,
         calls_in_flight_max: args.calls_in_flight_max,
+        environment: args.environment,
     };
     let config = ConfigFile::read(&data)?.overridden_by(flags).resolve(&data)?;
     telemetry::start_logging(config.log.as_deref())?;
