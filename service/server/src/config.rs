@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{QUOTA_MAX, Quota};
+use crate::limits::{ALLOWANCE_MAX, Allowance};
 use crate::peer::TrustDomain;
 use crate::tls::ServerFiles;
 
@@ -49,9 +49,6 @@ pub struct ConfigFile {
     /// Whether callers may list services by reflection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reflection: Option<bool>,
-    /// Whether what the hub does counts, as it tells its callers.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub environment: Option<Environment>,
     /// Calls that a party may make per second, in the long run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_per_second: Option<u32>,
@@ -61,6 +58,9 @@ pub struct ConfigFile {
     /// Calls that a party may have under way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calls_in_flight_max: Option<u32>,
+    /// Whether what the hub does counts, as it tells its callers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Environment>,
 }
 
 /// Whether what a hub does counts.
@@ -89,10 +89,10 @@ pub struct Config {
     pub log: Option<String>,
     /// Whether callers may list services by reflection.
     pub reflection: bool,
+    /// What every party may ask for.
+    pub allowance: Allowance,
     /// Whether what the hub does counts.
     pub environment: Environment,
-    /// What every party may ask for.
-    pub quota: Quota,
 }
 
 impl ConfigFile {
@@ -120,10 +120,10 @@ impl ConfigFile {
             client_ca: over.client_ca.or(self.client_ca),
             log: over.log.or(self.log),
             reflection: over.reflection.or(self.reflection),
-            environment: over.environment.or(self.environment),
             rate_per_second: over.rate_per_second.or(self.rate_per_second),
             rate_burst: over.rate_burst.or(self.rate_burst),
             calls_in_flight_max: over.calls_in_flight_max.or(self.calls_in_flight_max),
+            environment: over.environment.or(self.environment),
         }
     }
 
@@ -158,8 +158,8 @@ impl ConfigFile {
                 mistakes.push(format!("{key}: there is no file {}", file.display()));
             }
         }
-        mistakes.extend(self.quota_mistakes());
-        let quota = self.quota();
+        mistakes.extend(self.allowance_mistakes());
+        let allowance = self.allowance();
         match (trust_domain, listen) {
             (Ok(trust_domain), Ok(listen)) if mistakes.is_empty() => Ok(Config {
                 data: data.to_owned(),
@@ -168,8 +168,8 @@ impl ConfigFile {
                 tls,
                 log: self.log,
                 reflection: self.reflection.unwrap_or(true),
+                allowance,
                 environment: self.environment.unwrap_or_default(),
-                quota,
             }),
             (trust_domain, listen) => {
                 mistakes.extend(trust_domain.err());
@@ -179,25 +179,25 @@ impl ConfigFile {
         }
     }
 
-    fn quota(&self) -> Quota {
-        let default = Quota::default();
-        Quota::of(
+    fn allowance(&self) -> Allowance {
+        let default = Allowance::default();
+        Allowance::of(
             self.rate_per_second.unwrap_or(default.rate_per_second.get()),
             self.rate_burst.unwrap_or(default.rate_burst.get()),
             self.calls_in_flight_max.unwrap_or(default.calls_in_flight_max.get()),
         )
     }
 
-    fn quota_mistakes(&self) -> impl Iterator<Item = String> {
+    fn allowance_mistakes(&self) -> impl Iterator<Item = String> {
         let given = [
             ("rate_per_second", self.rate_per_second),
             ("rate_burst", self.rate_burst),
             ("calls_in_flight_max", self.calls_in_flight_max),
         ];
-        let outside = |number: &u32| !(1..=QUOTA_MAX).contains(number);
+        let outside = |number: &u32| !(1..=ALLOWANCE_MAX).contains(number);
         given.into_iter().filter_map(move |(key, number)| {
             let number = number.filter(outside)?;
-            Some(format!("{key}: {number} is not from 1 to {QUOTA_MAX}"))
+            Some(format!("{key}: {number} is not from 1 to {ALLOWANCE_MAX}"))
         })
     }
 }
@@ -219,7 +219,7 @@ mod tests {
         let wrong = ConfigFile {
             trust_domain: Some("Not A Domain".into()),
             rate_per_second: Some(0),
-            rate_burst: Some(QUOTA_MAX + 1),
+            rate_burst: Some(ALLOWANCE_MAX + 1),
             calls_in_flight_max: Some(0),
             ..ConfigFile::default()
         };

@@ -34,7 +34,7 @@ use self::request_body::Metered;
 use self::response_body::Held;
 use crate::authz::{TABLE, authorize};
 use crate::deadline;
-use crate::limits::{Admission, CallLimits, Quota};
+use crate::limits::{Admission, Allowance, CallLimits};
 use crate::peer::{PeerCertificate, PeerInfo};
 use crate::refusals::{self, Kind, Source};
 use crate::status;
@@ -72,14 +72,14 @@ struct Keeper<R> {
 }
 
 impl<R> Gate<R> {
-    /// A gate that asks this registry, and lets every party have as much as `quota`.
+    /// A gate that asks this registry, and lets every party have as much as `allowance`.
     #[must_use]
-    pub fn new(registry: Arc<R>, quota: Quota) -> Self {
-        Self::patient(registry, quota, STREAM_IDLE_MAX)
+    pub fn new(registry: Arc<R>, allowance: Allowance) -> Self {
+        Self::patient(registry, allowance, STREAM_IDLE_MAX)
     }
 
-    fn patient(registry: Arc<R>, quota: Quota, stream_idle_max: Duration) -> Self {
-        let limits = CallLimits::new(quota);
+    fn patient(registry: Arc<R>, allowance: Allowance, stream_idle_max: Duration) -> Self {
+        let limits = CallLimits::new(allowance);
         Self { keeper: Arc::new(Keeper { registry, limits, stream_idle_max }) }
     }
 }

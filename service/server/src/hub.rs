@@ -83,8 +83,11 @@ impl<S: Store> Hub<S> {
         let context = Context { caller: (*caller).clone(), seed: draw_seed() };
         let envelope = Envelope::new(context, request_id, validate_only, Box::new(command));
         let envelope = envelope.map_err(|_| status::of_fault("the request has no canonical form"))?;
-        let record = self.engine.submit_keeping(envelope, place).await;
-        let record = record.map_err(|failure| status::of_failure(&failure))?;
+        let record = self
+            .engine
+            .submit_keeping(envelope, place)
+            .await
+            .map_err(|failure| status::of_failure(&failure))?;
         if changes_admission(record.kind) {
             self.admissions.forget();
         }

@@ -16,6 +16,7 @@ pub mod keys;
 pub mod limits;
 pub mod peer;
 pub mod pki;
+pub mod quota;
 pub mod refusals;
 pub mod rpc;
 pub mod secret_file;

@@ -34,6 +34,7 @@ use tonic::Status;
 
 use self::share::{Share, Ticks};
 use self::table::Table;
+use crate::quota::{self, Quotas};
 use crate::status::{self, Limit};
 
 /// The largest message that a caller may send: 256 KiB. The largest that the interface allows, an agreement of 16 directions,
@@ -54,24 +55,24 @@ const ADDRESSES_MAX: usize = 1_024;
 
 /// What callers that are not registered may do, per address: enough for a monitor, and for a whole company behind one address
 /// whose certificates are not registered yet.
-const STRANGERS: Quota = Quota::of(200, 2_000, 64);
+const STRANGERS: Allowance = Allowance::of(200, 2_000, 64);
 
 /// The largest rate, burst and number of calls under way that can be configured.
-pub const QUOTA_MAX: u32 = 1_000_000;
+pub const ALLOWANCE_MAX: u32 = 1_000_000;
 
 /// How much a party may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Quota {
-    /// Calls per second, in the long run; 1 to [`QUOTA_MAX`].
+pub struct Allowance {
+    /// Calls per second, in the long run; 1 to [`ALLOWANCE_MAX`].
     pub rate_per_second: NonZeroU32,
-    /// Calls at once after a rest; 1 to [`QUOTA_MAX`].
+    /// Calls at once after a rest; 1 to [`ALLOWANCE_MAX`].
     pub rate_burst: NonZeroU32,
-    /// Calls under way; 1 to [`QUOTA_MAX`].
+    /// Calls under way; 1 to [`ALLOWANCE_MAX`].
     pub calls_in_flight_max: NonZeroU32,
 }
 
-impl Quota {
-    /// A quota; what is 0 counts as 1.
+impl Allowance {
+    /// An allowance; what is 0 counts as 1.
     #[must_use]
     pub const fn of(rate_per_second: u32, rate_burst: u32, calls_in_flight_max: u32) -> Self {
         const fn at_least_one(number: u32) -> NonZeroU32 {
@@ -88,7 +89,7 @@ impl Quota {
     }
 }
 
-impl Default for Quota {
+impl Default for Allowance {
     /// Generous for one partner: half of what a small machine serves in all.
     fn default() -> Self {
         Self::of(2_000, 4_000, 256)
@@ -99,7 +100,7 @@ impl Default for Quota {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QuotaStanding {
     /// What it may in all.
-    pub quota: Quota,
+    pub allowance: Allowance,
     /// Calls that it could make at once, as of its last call.
     pub tokens_left: u32,
     /// Its calls under way, writes included whose callers went away.
@@ -132,15 +133,15 @@ pub struct Room {
 }
 
 impl CallLimits {
-    /// Limits under which every party may have as much as `quota`.
+    /// Limits under which every party may have as much as `allowance`.
     #[must_use]
-    pub fn new(quota: Quota) -> Self {
-        Self::on(quota, Ticks::of_host())
+    pub fn new(allowance: Allowance) -> Self {
+        Self::on(allowance, Ticks::of_host())
     }
 
-    fn on(quota: Quota, ticks: Ticks) -> Self {
+    fn on(allowance: Allowance, ticks: Ticks) -> Self {
         Self {
-            parties: Table::new(quota, PARTIES_MAX, ticks.clone()),
+            parties: Table::new(allowance, PARTIES_MAX, ticks.clone()),
             strangers: Table::new(STRANGERS, ADDRESSES_MAX, ticks),
             undecoded: Arc::default(),
         }
@@ -182,8 +183,8 @@ impl CallLimits {
     pub fn standing(&self, party: &Party) -> QuotaStanding {
         let share = self.parties.find(party);
         let unused = || QuotaStanding {
-            quota: self.parties.quota,
-            tokens_left: self.parties.quota.rate_burst.get(),
+            allowance: self.parties.allowance,
+            tokens_left: self.parties.allowance.rate_burst.get(),
             calls_in_flight: 0,
         };
         share.map_or_else(unused, |share| standing(&share))
@@ -197,7 +198,7 @@ impl CallLimits {
     fn admit(&self, share: Arc<Share>) -> Result<Admission, Status> {
         take_token(&share)?;
         if !share.take_place() {
-            let max = share.quota.calls_in_flight_max;
+            let max = share.allowance.calls_in_flight_max;
             let what = format!(
                 "you have {max} calls under way, as many as you may: wait for answers, and retry with the same request_id"
             );
@@ -213,6 +214,24 @@ impl Admission {
     #[must_use]
     pub fn standing(&self) -> QuotaStanding {
         standing(&self.0.share)
+    }
+
+    /// The same as WhoAmI tells it.
+    #[must_use]
+    pub fn quotas(&self) -> Quotas {
+        let QuotaStanding { allowance, tokens_left, calls_in_flight } = self.standing();
+        let (rate, burst) = (allowance.rate_per_second.get(), allowance.rate_burst.get());
+        let places = allowance.calls_in_flight_max.get();
+        let quota = |name, limit: u32, remaining: u32| quota::Quota {
+            name,
+            limit: limit.into(),
+            remaining: remaining.into(),
+        };
+        Quotas(vec![
+            quota("calls_per_second", rate, tokens_left.min(rate)),
+            quota("calls_at_once", burst, tokens_left),
+            quota("calls_under_way", places, places.saturating_sub(calls_in_flight)),
+        ])
     }
 
     /// Its place, to be kept by a write until it is done.
@@ -256,12 +275,16 @@ impl Drop for Room {
 }
 
 fn standing(share: &Share) -> QuotaStanding {
-    QuotaStanding { quota: share.quota, tokens_left: share.tokens_left(), calls_in_flight: share.in_flight() }
+    QuotaStanding {
+        allowance: share.allowance,
+        tokens_left: share.tokens_left(),
+        calls_in_flight: share.in_flight(),
+    }
 }
 
 fn take_token(share: &Share) -> Result<(), Status> {
     share.take_token().map_err(|wait| {
-        let Quota { rate_per_second, rate_burst, .. } = share.quota;
+        let Allowance { rate_per_second, rate_burst, .. } = share.allowance;
         let what = format!(
             "you make more than {rate_per_second} calls per second: retry with the same request_id after the time in RetryInfo"
         );

@@ -30,7 +30,7 @@ use crate::config::{Config, DATABASE_FILE, Environment};
 use crate::gate::Gate;
 use crate::hub::{Hub, draw_seed};
 use crate::keys::KeyRing;
-use crate::limits::{MESSAGE_BYTES_MAX, Quota};
+use crate::limits::{Allowance, MESSAGE_BYTES_MAX};
 use crate::refusals;
 use crate::rpc::Services;
 use crate::tls;
@@ -83,7 +83,7 @@ pub struct Ready {
     connections: acceptor::Options,
     reflection: bool,
     environment: Environment,
-    quota: Quota,
+    allowance: Allowance,
     /// Where it listens.
     pub address: SocketAddr,
 }
@@ -130,7 +130,7 @@ impl Ready {
             connections,
             reflection: config.reflection,
             environment: config.environment,
-            quota: config.quota,
+            allowance: config.allowance,
             address,
         })
     }
@@ -140,7 +140,7 @@ impl Ready {
     /// # Errors
     /// Where keys or certificates cannot be used, or the transport fails.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send) -> anyhow::Result<Stopped> {
-        let Self { listener, store, keys, connections, reflection, environment, quota, address } = self;
+        let Self { listener, store, keys, connections, reflection, environment, allowance, address } = self;
         let (engine, running) =
             pointbridge_engine::start(Arc::clone(&store), EngineOptions::new(Arc::new(draw_seed)));
         let (reporter, health) = tonic_health::server::health_reporter();
@@ -154,12 +154,12 @@ impl Ready {
         let (go_down, going_down) = watch::channel(false);
         let incoming = acceptor::incoming(listener, connections, going_down.clone());
         let mut asked = going_down;
-        let server = builder().layer(Gate::new(hub, quota)).add_routes(routes).serve_with_incoming_shutdown(
-            incoming,
-            async move {
+        let server = builder()
+            .layer(Gate::new(hub, allowance))
+            .add_routes(routes)
+            .serve_with_incoming_shutdown(incoming, async move {
                 let _ = asked.wait_for(|down| *down).await;
-            },
-        );
+            });
         tracing::info!(%address, "serving");
         let mut transport = tokio::spawn(server);
         let telling = tokio::spawn(tell_refusals());

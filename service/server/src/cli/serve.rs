@@ -12,9 +12,6 @@ use crate::config::{ConfigFile, Environment};
 use crate::serve::{Ready, Stopped, Tweaks};
 use crate::telemetry;
 
-/// SIGXFSZ, which a write beyond the process's limit of file sizes raises, and which ends a process that does not take it.
-const FILE_TOO_LARGE: i32 = 25;
-
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
     #[command(flatten)]
@@ -40,9 +37,6 @@ pub(super) struct ServeArgs {
     /// Whether callers may list services by reflection, as grpcurl does. On if nothing else says so.
     #[arg(long, env = "POINTBRIDGE_REFLECTION", value_name = "BOOL")]
     reflection: Option<bool>,
-    /// Whether what the hub does counts, as it tells its callers. live if nothing else says so.
-    #[arg(long, env = "POINTBRIDGE_ENVIRONMENT", value_name = "ENVIRONMENT")]
-    environment: Option<Environment>,
     /// How many calls each partner may make per second in the long run, 2000 if nothing else says so.
     #[arg(long, env = "POINTBRIDGE_RATE_PER_SECOND", value_name = "CALLS")]
     rate_per_second: Option<u32>,
@@ -52,6 +46,9 @@ pub(super) struct ServeArgs {
     /// How many calls each partner may have under way, 256 if nothing else says so.
     #[arg(long, env = "POINTBRIDGE_CALLS_IN_FLIGHT_MAX", value_name = "CALLS")]
     calls_in_flight_max: Option<u32>,
+    /// Whether what the hub does counts, as it tells its callers. live if nothing else says so.
+    #[arg(long, env = "POINTBRIDGE_ENVIRONMENT", value_name = "ENVIRONMENT")]
+    environment: Option<Environment>,
     /// Move the hub's clock, for rehearsals; loopback addresses only.
     #[arg(long, hide = true, default_value_t = 0, allow_negative_numbers = true)]
     clock_offset_seconds: i64,
@@ -67,17 +64,15 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         client_ca: args.client_ca.map(std::path::absolute).transpose()?,
         log: args.log,
         reflection: args.reflection,
-        environment: args.environment,
         rate_per_second: args.rate_per_second,
         rate_burst: args.rate_burst,
         calls_in_flight_max: args.calls_in_flight_max,
+        environment: args.environment,
     };
     let config = ConfigFile::read(&data)?.overridden_by(flags).resolve(&data)?;
     telemetry::start_logging(config.log.as_deref())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    // Taken, so that such a write fails like one on a full disk, and the hub goes on reading.
-    let _too_large = signal(SignalKind::from_raw(FILE_TOO_LARGE))?;
     let ready = Ready::prepare(config, Tweaks { clock_offset_seconds: args.clock_offset_seconds }).await?;
     out::line(format_args!("listening on {}", ready.address));
     let stop = async move {

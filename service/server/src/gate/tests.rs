@@ -76,7 +76,7 @@ async fn hang(_: http::Request<Body>) -> Result<http::Response<Body>, Infallible
 
 /// The status of a call whose handler never answers.
 async fn of_a_call_that_hangs(registry: Arc<impl Registry>, request: http::Request<Empty<Bytes>>) -> Status {
-    let mut gated = Gate::new(registry, Quota::default()).layer(tower::service_fn(hang));
+    let mut gated = Gate::new(registry, Allowance::default()).layer(tower::service_fn(hang));
     let Ok(response) = gated.call(request).await;
     Status::from_header_map(response.headers()).unwrap()
 }
@@ -113,7 +113,7 @@ async fn who_may_not_call_is_told_so_before_anything_is_read() {
 #[tokio::test]
 async fn a_party_has_its_rate_for_all_its_people_together_and_another_one_its_own() {
     let registry = Everybody::known(true);
-    let mut gated = Gate::new(registry, Quota::of(1, 3, 10)).layer(tower::service_fn(answer));
+    let mut gated = Gate::new(registry, Allowance::of(1, 3, 10)).layer(tower::service_fn(answer));
     let airline =
         ["partner/airline/partner/till-7", "partner/airline/finance/zhou", "partner/airline/partner/till-8"];
     for principal in airline {
@@ -132,7 +132,7 @@ async fn a_party_has_its_rate_for_all_its_people_together_and_another_one_its_ow
 #[tokio::test]
 async fn strangers_cannot_have_the_registry_asked_without_end() {
     let registry = Everybody::known(false);
-    let mut gated = Gate::new(Arc::clone(&registry), Quota::default()).layer(tower::service_fn(answer));
+    let mut gated = Gate::new(Arc::clone(&registry), Allowance::default()).layer(tower::service_fn(answer));
     let mut seen = std::collections::BTreeMap::<String, usize>::new();
     for number in 0..4_000 {
         let stranger = format!("partner/stranger-{number}/partner/a");
@@ -145,7 +145,7 @@ async fn strangers_cannot_have_the_registry_asked_without_end() {
 
 #[tokio::test]
 async fn a_handler_that_is_dropped_gives_its_place_back_and_an_answer_does_before_it_is_read() {
-    let gate = Gate::new(Everybody::known(true), Quota::of(1_000, 1_000, 1));
+    let gate = Gate::new(Everybody::known(true), Allowance::of(1_000, 1_000, 1));
     let mut hanging = gate.layer(tower::service_fn(hang));
     let mut answering = gate.layer(tower::service_fn(answer));
     for _ in 0..3 {
@@ -177,7 +177,8 @@ fn framed(message: &[u8]) -> Bytes {
 
 #[tokio::test]
 async fn streams_on_which_nothing_comes_or_goes_end_and_give_their_places_back() {
-    let gate = Gate::patient(Everybody::known(true), Quota::of(1_000, 1_000, 1), Duration::from_millis(30));
+    let gate =
+        Gate::patient(Everybody::known(true), Allowance::of(1_000, 1_000, 1), Duration::from_millis(30));
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_service_status("", tonic_health::ServingStatus::Serving).await;
     let mut health = gate.layer(health);
@@ -219,7 +220,7 @@ async fn read(request: http::Request<Body>) -> Result<http::Response<Body>, Infa
 
 #[tokio::test]
 async fn slow_messages_take_their_room_when_they_are_announced_and_no_more_than_there_is() {
-    let gate = Gate::new(Everybody::known(true), Quota::default());
+    let gate = Gate::new(Everybody::known(true), Allowance::default());
     let gated = gate.layer(tower::service_fn(read));
     let announce = |principal: &str, timeout: &str, length: usize| {
         let (frames, body): (Frames, _) = mpsc::channel(2);

@@ -12,7 +12,7 @@ use governor::middleware::StateInformationMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota as Rate, RateLimiter, clock};
 
-use super::Quota;
+use super::Allowance;
 
 /// The time since some moment of the past.
 #[derive(Clone)]
@@ -57,7 +57,7 @@ type Bucket = RateLimiter<NotKeyed, InMemoryState, Ticks, StateInformationMiddle
 pub(super) struct Share {
     /// Whose it is, as it stands in a refusal.
     pub(super) name: String,
-    pub(super) quota: Quota,
+    pub(super) allowance: Allowance,
     ticks: Ticks,
     bucket: Bucket,
     tokens_left: AtomicU32,
@@ -69,15 +69,15 @@ pub(super) struct Share {
 }
 
 impl Share {
-    pub(super) fn new(name: String, quota: Quota, ticks: &Ticks) -> Self {
-        let rate = Rate::per_second(quota.rate_per_second).allow_burst(quota.rate_burst);
+    pub(super) fn new(name: String, allowance: Allowance, ticks: &Ticks) -> Self {
+        let rate = Rate::per_second(allowance.rate_per_second).allow_burst(allowance.rate_burst);
         let bucket = RateLimiter::direct_with_clock(rate, ticks.clone());
         Self {
             name,
-            quota,
+            allowance,
             ticks: ticks.clone(),
             bucket: bucket.with_middleware::<StateInformationMiddleware>(),
-            tokens_left: AtomicU32::new(quota.rate_burst.get()),
+            tokens_left: AtomicU32::new(allowance.rate_burst.get()),
             in_flight: AtomicU32::new(0),
             bytes: AtomicUsize::new(0),
             asked_millis: AtomicU64::new(0),
@@ -106,7 +106,7 @@ impl Share {
 
     /// Takes a place among the calls under way, if there is one.
     pub(super) fn take_place(&self) -> bool {
-        let max = self.quota.calls_in_flight_max.get();
+        let max = self.allowance.calls_in_flight_max.get();
         let next = |held: u32| held.checked_add(1).filter(|next| *next <= max);
         self.in_flight.fetch_update(Ordering::AcqRel, Ordering::Acquire, next).is_ok()
     }
@@ -131,7 +131,7 @@ impl Share {
 
     /// Whether nothing is lost by forgetting it: nothing is under way, and its bucket is full again.
     pub(super) fn is_idle(&self) -> bool {
-        let refilled = full_after(self.quota.rate_per_second, self.quota.rate_burst);
+        let refilled = full_after(self.allowance.rate_per_second, self.allowance.rate_burst);
         let asked = Duration::from_millis(self.asked_millis.load(Ordering::Relaxed));
         let rested = self.ticks.now().saturating_sub(asked);
         self.in_flight() == 0 && self.bytes.load(Ordering::Acquire) == 0 && rested > refilled

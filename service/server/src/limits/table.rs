@@ -7,13 +7,13 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::Quota;
+use super::Allowance;
 use super::share::{Share, Ticks};
 
 /// The shares of all keys of one kind.
 #[derive(Debug)]
 pub(super) struct Table<K> {
-    pub(super) quota: Quota,
+    pub(super) allowance: Allowance,
     keys_max: usize,
     ticks: Ticks,
     shares: Mutex<HashMap<K, Arc<Share>>>,
@@ -21,10 +21,10 @@ pub(super) struct Table<K> {
 }
 
 impl<K: Eq + Hash> Table<K> {
-    /// An empty table in which every key may have as much as `quota`.
-    pub(super) fn new(quota: Quota, keys_max: usize, ticks: Ticks) -> Self {
-        let rest = Arc::new(Share::new("all others".to_owned(), quota, &ticks));
-        Self { quota, keys_max, ticks, shares: Mutex::default(), rest }
+    /// An empty table in which every key may have as much as `allowance`.
+    pub(super) fn new(allowance: Allowance, keys_max: usize, ticks: Ticks) -> Self {
+        let rest = Arc::new(Share::new("all others".to_owned(), allowance, &ticks));
+        Self { allowance, keys_max, ticks, shares: Mutex::default(), rest }
     }
 
     /// The share of a key, if it has one.
@@ -44,7 +44,7 @@ impl<K: Eq + Hash> Table<K> {
         if shares.len() >= self.keys_max {
             return Arc::clone(&self.rest);
         }
-        let share = Arc::new(Share::new(name(), self.quota, &self.ticks));
+        let share = Arc::new(Share::new(name(), self.allowance, &self.ticks));
         shares.insert(key, Arc::clone(&share));
         share
     }

@@ -11,9 +11,9 @@ use tonic_types::StatusExt;
 use super::*;
 
 /// Limits, and the milliseconds that their clock shows.
-fn limits(quota: Quota) -> (CallLimits, Arc<AtomicU64>) {
+fn limits(allowance: Allowance) -> (CallLimits, Arc<AtomicU64>) {
     let millis = Arc::new(AtomicU64::new(0));
-    (CallLimits::on(quota, Ticks::shown_by(Arc::clone(&millis))), millis)
+    (CallLimits::on(allowance, Ticks::shown_by(Arc::clone(&millis))), millis)
 }
 
 fn caller(code: &str) -> Caller {
@@ -31,7 +31,7 @@ fn wait_of(status: &Status) -> Duration {
 
 #[test]
 fn who_waits_as_long_as_it_is_told_is_let_in_and_not_earlier() {
-    let (limits, millis) = limits(Quota::of(3, 2, 100));
+    let (limits, millis) = limits(Allowance::of(3, 2, 100));
     let airline = caller("airline");
     for _ in 0..2 {
         limits.enter(&airline).unwrap();
@@ -54,7 +54,7 @@ fn who_waits_as_long_as_it_is_told_is_let_in_and_not_earlier() {
 
 #[test]
 fn a_place_is_free_when_the_call_and_its_write_are_done_and_not_before() {
-    let (limits, _) = limits(Quota::of(100, 100, 2));
+    let (limits, _) = limits(Allowance::of(100, 100, 2));
     let airline = caller("airline");
     let (first, _second) = (limits.enter(&airline).unwrap(), limits.enter(&airline).unwrap());
     let refused = limits.enter(&airline).unwrap_err();
@@ -66,12 +66,16 @@ fn a_place_is_free_when_the_call_and_its_write_are_done_and_not_before() {
     drop(write);
     let third = limits.enter(&airline).unwrap();
     assert_eq!(third.standing().calls_in_flight, 2);
+    let told: Vec<_> =
+        third.quotas().0.iter().map(|quota| (quota.name, quota.limit, quota.remaining)).collect();
+    let expected = [("calls_per_second", 100, 95), ("calls_at_once", 100, 95), ("calls_under_way", 2, 0)];
+    assert_eq!(told, expected);
     assert_eq!(limits.standing(&airline.party).tokens_left, 100 - 5, "refused calls are calls too");
 }
 
 #[test]
 fn what_is_announced_takes_room_until_it_is_read_and_one_party_does_not_get_all() {
-    let (limits, _) = limits(Quota::default());
+    let (limits, _) = limits(Allowance::default());
     let held: Vec<Admission> =
         ["aa", "bb", "cc", "dd", "ee"].map(caller).iter().map(|who| limits.enter(who).unwrap()).collect();
     let mut rooms = Vec::new();
@@ -94,7 +98,7 @@ fn what_is_announced_takes_room_until_it_is_read_and_one_party_does_not_get_all(
 
 #[test]
 fn strangers_are_counted_by_address_and_take_no_more_memory_than_there_is() {
-    let (limits, millis) = limits(Quota::default());
+    let (limits, millis) = limits(Allowance::default());
     let address = |number: u32| IpAddr::V4(number.into());
     for _ in 0..STRANGERS.rate_burst.get() {
         limits.charge(address(1)).unwrap();
@@ -134,7 +138,7 @@ proptest! {
         burst in 1_u32..50,
         pauses in prop::collection::vec(0_u64..40, 1..300),
     ) {
-        let (limits, millis) = limits(Quota::of(rate, burst, QUOTA_MAX));
+        let (limits, millis) = limits(Allowance::of(rate, burst, ALLOWANCE_MAX));
         let airline = caller("airline");
         let (mut now, mut let_in) = (0_u64, Vec::new());
         for pause in pauses {

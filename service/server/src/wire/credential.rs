@@ -15,9 +15,9 @@ use tonic::Status;
 
 use super::{id, invalid, partner, text, time, unexpected};
 use crate::config::Environment;
-use crate::limits::QuotaStanding;
 use crate::peer::leaf::LeafCertificate;
 use crate::peer::{PeerInfo, Principal};
+use crate::quota::Quotas;
 
 /// Reads the certificate as one of the trust domain that the caller itself is of.
 pub(crate) fn add(request: v1::AddCertificateRequest, peer: &PeerInfo) -> Result<AddCertificate, Rejection> {
@@ -124,14 +124,19 @@ pub(crate) struct Somebody<'a> {
     pub(crate) peer: &'a PeerInfo,
     pub(crate) admission: &'a Admission,
     pub(crate) environment: Environment,
-    pub(crate) quota: Option<QuotaStanding>,
+    pub(crate) quotas: Quotas,
 }
 
 pub(crate) fn somebody(somebody: Somebody<'_>) -> v1::WhoAmIResponse {
-    let Somebody { principal, peer, admission, environment, quota } = somebody;
+    let Somebody { principal, peer, admission, environment, quotas } = somebody;
     let environment = match environment {
         Environment::Live => v1::Environment::Live,
         Environment::Test => v1::Environment::Test,
+    };
+    let quota = |quota: crate::quota::Quota| v1::Quota {
+        name: quota.name.to_owned(),
+        limit: quota.limit,
+        remaining: quota.remaining,
     };
     v1::WhoAmIResponse {
         principal: principal.to_string(),
@@ -143,21 +148,6 @@ pub(crate) fn somebody(somebody: Somebody<'_>) -> v1::WhoAmIResponse {
         server_version: env!("CARGO_PKG_VERSION").to_owned(),
         environment: environment.into(),
         server_time: time(admission.now),
-        quotas: quota.as_ref().map(quotas).unwrap_or_default(),
+        quotas: quotas.0.into_iter().map(quota).collect(),
     }
-}
-
-/// What is left: calls that could be made at once, and calls that could be under way beside this one.
-fn quotas(standing: &QuotaStanding) -> Vec<v1::Quota> {
-    let QuotaStanding { quota, tokens_left, calls_in_flight } = *standing;
-    let (burst, in_flight_max) = (quota.rate_burst.get(), quota.calls_in_flight_max.get());
-    let left = |name: &str, limit: u32, remaining: u32| v1::Quota {
-        name: name.to_owned(),
-        limit: limit.into(),
-        remaining: remaining.into(),
-    };
-    vec![
-        left("calls_at_once", burst, tokens_left),
-        left("calls_in_flight", in_flight_max, in_flight_max.saturating_sub(calls_in_flight)),
-    ]
 }
