@@ -390,6 +390,25 @@ proptest! {
     }
 }
 
+#[test]
+fn a_share_of_points_is_cut_and_one_of_money_is_rounded_half_even() {
+    let mut leg = Scene::with_points().prepared(1000).legs.remove(0);
+    for (amount, part, whole, points, money) in [
+        (5, 1, 2, 2, 2),
+        (3, 1, 2, 1, 2),
+        (7, 2, 3, 4, 5),
+        (14_986_499, 300, 900, 4_995_499, 4_995_500),
+        (i64::MAX, 1, 2, i64::MAX / 2, i64::MAX / 2 + 1),
+        (0, 1, 2, 0, 0),
+    ] {
+        leg.credited_points = Amount::new(amount, leg.credited_points.scale());
+        leg.obligation.money = Money::from_millionths(amount);
+        let share = Share::of(&leg, part, whole).unwrap();
+        let found = (share.credited_points.minor(), share.money.millionths());
+        assert_eq!(found, (points, money), "{part} of {whole} of {amount}");
+    }
+}
+
 /// What reversals have come to is told of an exchange by its source points alone.
 #[test]
 fn what_is_reversed_of_an_exchange_follows_from_its_source_points() {
