@@ -86,6 +86,7 @@ impl Serving {
         let log = data.join("hub.log");
         let folder = data.to_str().unwrap();
         let mut command = command(&["serve", "--data", folder, "--listen", "127.0.0.1:0", "--log", "debug"]);
+        command.args(["--lame-duck-seconds", "0"]);
         command.stdout(Stdio::piped()).stderr(std::fs::File::create(&log).unwrap());
         let mut child = tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();

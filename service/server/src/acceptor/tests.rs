@@ -1,5 +1,6 @@
 //! The acceptor over real loopback connections, with certificates made on the spot.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
@@ -12,7 +13,7 @@ use tokio_stream::StreamExt;
 
 use super::*;
 use crate::pki::{Ca, Issued, LeafRequest};
-use crate::tls::{ServerFiles, server_config};
+use crate::tls::{CrlFile, ServerFiles};
 
 /// Longer than anything here takes; only a broken acceptor waits it out.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -42,16 +43,18 @@ async fn hub_of(authority: &TrustDomain, limits: Limits) -> Hub {
     let folder = tempfile::tempdir().unwrap();
     let ca = Ca::init(folder.path(), authority).unwrap();
     let server = ca.issue(&LeafRequest::server(&["127.0.0.1"], 1)).unwrap();
-    let tls = server_config(&ServerFiles {
+    let trust = Trust::load(ServerFiles {
         certificate_pem: server.certificate_pem,
         key_pem: server.key_pem,
         client_ca_pem: server.ca_pem,
+        client_crl: CrlFile::Named(folder.path().join("crl.pem")),
+        authorities_without_crl: BTreeSet::new(),
     })
     .unwrap();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopping) = watch::channel(false);
-    let options = Options { tls, trust_domain: home(), limits };
+    let options = Options { trust, trust_domain: home(), limits };
     let connections = Box::pin(incoming(listener, options, stopping));
     Hub { folder, ca, address, stop, connections }
 }
@@ -116,7 +119,7 @@ async fn a_good_certificate_shows_its_principal_and_bytes_flow() {
     let till = hub.issue("partner/airline/partner/till-7");
     let mut client = hub.connect(client(&hub.ca_pem(), Some(&till))).await.unwrap();
     let mut connection = hub.next().await;
-    let info = connection.connect_info();
+    let info = connection.peer().clone();
     assert_eq!(info.principal.unwrap().to_string(), "partner/airline/partner/till-7");
     assert_eq!(info.remote, client.get_ref().0.local_addr().unwrap());
     assert!(connection.stream.get_ref().0.nodelay().unwrap());
@@ -148,7 +151,7 @@ async fn a_principal_that_does_not_parse_is_let_in_as_nobody() {
     let mut hub = hub_of(&TrustDomain::parse("other.test").unwrap(), Limits::default()).await;
     let stranger = hub.issue("operator/alice");
     let _client = hub.connect(client(&hub.ca_pem(), Some(&stranger))).await.unwrap();
-    let found = hub.next().await.connect_info().principal;
+    let found = hub.next().await.peer().principal.clone();
     assert_eq!(found.unwrap_err(), PrincipalError::TrustDomainForeign);
 }
 
@@ -174,7 +177,7 @@ async fn clients_without_a_good_certificate_are_cut() {
     for (name, config) in cases {
         assert_cut(hub.connect(config).await).await;
         let _client = hub.connect(client(&ca_pem, Some(&good))).await.unwrap();
-        let found = hub.next().await.connect_info().principal.expect(name);
+        let found = hub.next().await.peer().principal.clone().expect(name);
         assert_eq!(found.to_string(), "operator/alice", "{name}");
     }
 }
@@ -221,7 +224,7 @@ async fn a_silent_client_keeps_nobody_waiting() {
     let alice = hub.issue("operator/alice");
     let mut silent = TcpStream::connect(hub.address).await.unwrap();
     let _client = hub.connect(client(&hub.ca_pem(), Some(&alice))).await.unwrap();
-    hub.next().await.connect_info().principal.unwrap();
+    assert!(hub.next().await.peer().principal.is_ok());
     let early = timeout(Duration::from_millis(1), silent.read(&mut [0])).await;
     assert!(early.is_err(), "the silent one is still under way");
 }
@@ -241,7 +244,7 @@ async fn handshakes_beyond_the_bound_wait_for_a_place() {
     let alice = hub.issue("operator/alice");
     // The only place is the silent client's until its time is over; then this one gets it.
     let _client = hub.connect(client(&hub.ca_pem(), Some(&alice))).await.unwrap();
-    hub.next().await.connect_info().principal.unwrap();
+    assert!(hub.next().await.peer().principal.is_ok());
 }
 
 #[tokio::test]
@@ -267,11 +270,11 @@ async fn a_partner_has_so_many_connections_and_others_their_own() {
     assert_cut(hub.connect(client(&ca_pem, Some(&finance))).await).await;
     let _other = hub.connect(client(&ca_pem, Some(&cinema))).await.unwrap();
     let other = hub.next().await;
-    assert_eq!(other.connect_info().principal.unwrap().partner_code(), Some("cinema"));
+    assert_eq!(other.peer().principal.as_ref().unwrap().partner_code(), Some("cinema"));
     drop(place);
     let _second = hub.connect(client(&ca_pem, Some(&finance))).await.unwrap();
     let second = hub.next().await;
-    assert_eq!(second.connect_info().principal.unwrap().subject(), "anna");
+    assert_eq!(second.peer().principal.as_ref().unwrap().subject(), "anna");
 }
 
 #[tokio::test]
@@ -284,7 +287,7 @@ async fn the_hub_has_so_many_connections() {
     assert_cut(hub.connect(client(&ca_pem, Some(&till))).await).await;
     drop(place);
     let _second = hub.connect(client(&ca_pem, Some(&till))).await.unwrap();
-    assert_eq!(hub.next().await.connect_info().principal.unwrap().subject(), "till-7");
+    assert_eq!(hub.next().await.peer().principal.as_ref().unwrap().subject(), "till-7");
 }
 
 #[tokio::test]
@@ -315,7 +318,11 @@ fn serve_principals(hub: Hub) -> (tempfile::TempDir, watch::Sender<bool>, Socket
         })
     };
     let service = tonic::service::interceptor::InterceptedService::new(health, tell);
-    tokio::spawn(tonic::transport::Server::builder().add_service(service).serve_with_incoming(connections));
+    let service = tower::ServiceBuilder::new()
+        .map_response(|answer: http::Response<_>| answer.map(tonic::body::Body::new))
+        .service(service);
+    let times = crate::transport::Options::default();
+    tokio::spawn(crate::transport::serve(connections, service, times, stop.subscribe()));
     (folder, stop, address, ca)
 }
 
