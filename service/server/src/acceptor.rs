@@ -391,4 +391,4 @@ fn is_of_the_client(error: &io::Error) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

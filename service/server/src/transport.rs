@@ -64,8 +64,6 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(30);
 /// How often a connection's certificate is looked at while nobody calls: so that streams end too.
 const TRUST_INTERVAL: Duration = Duration::from_secs(2);
-/// How long a client whose certificate is trusted no more is told why before its connection ends.
-const DISTRUSTED_GRACE: Duration = Duration::from_secs(10);
 /// What the paths of the hub's own methods begin with.
 const OURS: &str = "/pointbridge.";
 
@@ -76,11 +74,17 @@ pub struct Options {
     pub age: Duration,
     /// How long a client may take from the end of its handshake to its first words.
     pub first_words_timeout: Duration,
+    /// How long a client whose certificate is trusted no more is told why before its connection ends.
+    pub distrusted_grace: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { age: Duration::from_mins(15), first_words_timeout: Duration::from_secs(10) }
+        Self {
+            age: Duration::from_mins(15),
+            first_words_timeout: Duration::from_secs(10),
+            distrusted_grace: Duration::from_secs(10),
+        }
     }
 }
 
@@ -142,7 +146,7 @@ where
         _ = &mut served => return,
         () = silence => End::Silence,
         () = sleep(jittered(options.age)) => End::Age,
-        () = distrusted(&certificate) => End::Distrust,
+        () = distrusted(&certificate, options.distrusted_grace) => End::Distrust,
         () = is_draining(draining) => End::Drain,
     };
     tracing::debug!(?end, "a connection is ended");
@@ -177,11 +181,11 @@ fn jittered(time: Duration) -> Duration {
     time.saturating_mul(per_mille) / 1_000
 }
 
-async fn distrusted(certificate: &PeerCertificate) {
+async fn distrusted(certificate: &PeerCertificate, grace: Duration) {
     while certificate.ask().is_ok() {
         sleep(TRUST_INTERVAL).await;
     }
-    sleep(DISTRUSTED_GRACE).await;
+    sleep(grace).await;
 }
 
 /// Waits until the hub goes down; a sender that is gone means that it did.

@@ -116,6 +116,12 @@ impl Trust {
         self.hangup.notify_one();
     }
 
+    /// Reads the files here and now.
+    #[cfg(test)]
+    pub(crate) fn reload_now(&self) {
+        assert_eq!(self.reload().iter().map(ToString::to_string).collect::<Vec<_>>(), Vec::<String>::new());
+    }
+
     fn state(&self) -> Arc<State> {
         Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
     }
