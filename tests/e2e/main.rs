@@ -8,12 +8,14 @@
 
 mod asks;
 mod harness;
+mod load;
 mod program;
 mod raw;
 mod scene;
 
 mod agreements;
 mod binary;
+mod drain;
 mod dry_runs;
 mod exchanges;
 mod idempotency;
@@ -28,3 +30,4 @@ mod roles;
 mod secrets;
 mod service;
 mod strangers;
+mod trust;

@@ -83,10 +83,15 @@ pub(crate) struct Serving {
 impl Serving {
     /// Serves a data folder on a free port, logging in detail, and waits until it is ready.
     pub(crate) async fn start(data: &Path) -> Self {
+        Self::start_with(data, &["--lame-duck-seconds", "0"]).await
+    }
+
+    /// The same, with more arguments.
+    pub(crate) async fn start_with(data: &Path, arguments: &[&str]) -> Self {
         let log = data.join("hub.log");
         let folder = data.to_str().unwrap();
         let mut command = command(&["serve", "--data", folder, "--listen", "127.0.0.1:0", "--log", "debug"]);
-        command.args(["--lame-duck-seconds", "0"]);
+        command.args(arguments);
         command.stdout(Stdio::piped()).stderr(std::fs::File::create(&log).unwrap());
         let mut child = tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -115,12 +120,27 @@ impl Serving {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
-    /// Asks it to end, as a service manager does, and waits for that.
-    pub(crate) async fn terminate(mut self) -> ExitStatus {
+    /// Where it listens.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Sends it a signal, such as `HUP`.
+    pub(crate) fn signal(&self, name: &str) {
         let process = self.child.id().expect("the hub runs").to_string();
         // The shell's own kill, so that nothing need be installed.
-        let sent = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &process]).status().unwrap();
+        let sent = Command::new("sh").args(["-c", "kill -\"$1\" \"$0\"", &process, name]).status().unwrap();
         assert!(sent.success(), "the signal could not be sent");
+    }
+
+    /// Asks it to end, as a service manager does, and waits for that.
+    pub(crate) async fn terminate(self) -> ExitStatus {
+        self.signal("TERM");
+        self.ended().await
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(mut self) -> ExitStatus {
         let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         ended.expect("the hub ends within a minute").unwrap()
     }
