@@ -127,7 +127,7 @@ async fn a_hub_under_attack_ends_in_time_with_code_0_and_keeps_what_it_acknowled
         let (yes, perhaps) = writer.await.unwrap();
         (acknowledged, unknown) = (acknowledged + yes, unknown + perhaps);
     }
-    println!(
+    eprintln!(
         "ended with 0 after {} ms; {acknowledged} writes acknowledged, {unknown} unanswered",
         took.as_millis()
     );

@@ -91,7 +91,7 @@ pub(crate) async fn assert_unharmed(what: &str, bystanders: Vec<Bystander>) {
         assert!(tally.good >= CALLS_PER_CONNECTION, "{what}: hardly anybody called: {tally:?}");
         (good, connections) = (good + tally.good, connections + tally.connections);
     }
-    println!("{what}: 0 of {good} calls of bystanders failed, over {connections} connections");
+    eprintln!("{what}: 0 of {good} calls of bystanders failed, over {connections} connections");
 }
 
 /// Registers a partner with a program without decimals and a member; answers with the membership.

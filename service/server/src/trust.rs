@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::{CertificateDer, UnixTime};
 
@@ -75,7 +76,8 @@ impl State {
             lists_path: files.client_crl.path(),
             without_list: &files.authorities_without_crl,
         })?);
-        let tls = tls::server_config(Arc::clone(&parts.identity), Arc::clone(&verifier) as _)?;
+        let for_handshakes: Arc<dyn ClientCertVerifier> = Arc::<ClientVerifier>::clone(&verifier);
+        let tls = tls::server_config(Arc::clone(&parts.identity), for_handshakes)?;
         Ok(Self { generation, tls, verifier, parts })
     }
 

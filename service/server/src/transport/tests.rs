@@ -273,7 +273,7 @@ async fn an_old_connection_is_followed_by_another_and_no_call_fails() {
             .unwrap_or_else(|failed| panic!("call {calls}: {failed}"));
         calls += 1;
     }
-    println!("{calls} calls over {} connections, none failed", accepted.load(Ordering::Relaxed));
+    eprintln!("{calls} calls over {} connections, none failed", accepted.load(Ordering::Relaxed));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ mod reloading;
 
 use rcgen::CertificateParams;
 
-use self::bench::{Bench, Ca, DAY, leaf, now, time};
+use self::bench::{Bench, Ca, DAY, faults_of, leaf, now, time};
 use super::*;
 use crate::tls::CrlFile;
 
@@ -139,11 +139,11 @@ fn an_authority_without_a_list_is_refused_unless_it_is_named() {
 
     // An exempt authority that has a list is held to it, and does not lose it.
     bench.write_lists(&[&bench.ca.list(1, &[1], 0..30)]);
-    assert_eq!(bench.faults_of(&trust), Vec::<String>::new());
+    assert_eq!(faults_of(&trust), Vec::<String>::new());
     let standing = Standing::new(Arc::clone(&trust), &[leaf(&bench.ca, 1, 0..9)]);
     assert_eq!(ask(&standing), Err(Distrust::Revoked));
     std::fs::remove_file(bench.files.client_crl.path()).unwrap();
-    assert!(bench.faults_of(&trust)[0].contains("is gone"));
+    assert!(faults_of(&trust)[0].contains("is gone"));
     assert_eq!(ask(&standing), Err(Distrust::Revoked));
 }
 

@@ -193,12 +193,13 @@ impl Bench {
 
     /// What a reload finds amiss.
     pub(super) fn faults(&self) -> Vec<String> {
-        self.faults_of(&self.trust)
+        faults_of(&self.trust)
     }
+}
 
-    pub(super) fn faults_of(&self, trust: &Trust) -> Vec<String> {
-        trust.reload().iter().map(ToString::to_string).collect()
-    }
+/// What a reload of a trust finds amiss.
+pub(super) fn faults_of(trust: &Trust) -> Vec<String> {
+    trust.reload().iter().map(ToString::to_string).collect()
 }
 
 fn write_pair(folder: &Path, ca: &Ca, serial: u64, days: Range<i64>) {
