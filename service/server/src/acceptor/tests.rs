@@ -303,6 +303,13 @@ async fn handshakes_of_one_address_are_bounded() {
     assert!(!matches!(read, Ok(1..)));
 }
 
+/// The beginning of a greeting that is too long to end in time.
+fn endless_hello() -> Vec<u8> {
+    let mut bytes = vec![0x16, 0x03, 0x01, 0x40, 0x00, 0x01, 0x00, 0x3f, 0xfc];
+    bytes.extend([0x03; 1_000]);
+    bytes
+}
+
 /// Speaks TLS so slowly that the handshake never ends, from another address of this machine.
 async fn slow_client(hub: SocketAddr, greeting: Vec<u8>) {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
@@ -328,8 +335,8 @@ async fn one_source_of_slow_and_silent_handshakes_starves_nobody_else() {
     let alice = hub.issue("operator/alice");
     let slow: Vec<_> = (0..60)
         .map(|number| {
-            // Every other one says nothing at all, and holds on.
-            let greeting = if number % 2 == 0 { tls12_hello() } else { Vec::new() };
+            // Every other one says nothing at all, and holds on; the others begin a greeting of 16 KiB.
+            let greeting = if number % 2 == 0 { endless_hello() } else { Vec::new() };
             let address = hub.address;
             tokio::spawn(async move {
                 slow_client(address, greeting).await;
