@@ -61,6 +61,7 @@ pub(crate) fn direction(source: &str, destination: &str) -> v1::DirectionTerms {
         basis: v1::SettlementBasis::Source.into(),
         price: Some(v1::Price { money: "111.00".to_owned(), points: "6666".to_owned() }),
         hold_seconds: 300,
+        reversal_days: None,
         funding: Some(v1::direction_terms::Funding::Postpaid(v1::Postpaid {
             exposure_limit: "500".to_owned(),
         })),
@@ -224,6 +225,18 @@ pub(crate) fn abort(exchange: &str) -> v1::AbortExchangeRequest {
         validate_only: false,
         exchange_id: exchange.to_owned(),
         reason_code: "CUSTOMER_LEFT".to_owned(),
+    }
+}
+
+/// So many source points, or all that is left.
+pub(crate) fn reverse(exchange: &str, points: Option<&str>) -> v1::ReverseExchangeRequest {
+    v1::ReverseExchangeRequest {
+        request_id: request_id(),
+        validate_only: false,
+        exchange_id: exchange.to_owned(),
+        source_points: points.map(str::to_owned),
+        reason_code: "GOODS_RETURNED".to_owned(),
+        reference: "return/8".to_owned(),
     }
 }
 

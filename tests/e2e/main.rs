@@ -26,6 +26,7 @@ mod members;
 mod messages;
 mod partners;
 mod path;
+mod reversals;
 mod roles;
 mod secrets;
 mod service;

@@ -65,6 +65,20 @@ pub struct ConfigFile {
     /// Whether callers may list services by reflection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reflection: Option<bool>,
+    /// Whether what the hub does counts, as it tells its callers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Environment>,
+}
+
+/// Whether what a hub does counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Environment {
+    /// It does. The default, so that no hub can forget to say so.
+    #[default]
+    Live,
+    /// It does not: a hub for trying things out.
+    Test,
 }
 
 /// The effective configuration.
@@ -84,6 +98,8 @@ pub struct Config {
     pub log: Option<String>,
     /// Whether callers may list services by reflection.
     pub reflection: bool,
+    /// Whether what the hub does counts.
+    pub environment: Environment,
 }
 
 impl ConfigFile {
@@ -114,6 +130,7 @@ impl ConfigFile {
             lame_duck_seconds: over.lame_duck_seconds.or(self.lame_duck_seconds),
             log: over.log.or(self.log),
             reflection: over.reflection.or(self.reflection),
+            environment: over.environment.or(self.environment),
         }
     }
 
@@ -167,6 +184,7 @@ impl ConfigFile {
                 lame_duck: Duration::from_secs(lame_duck_seconds),
                 log: self.log,
                 reflection: self.reflection.unwrap_or(true),
+                environment: self.environment.unwrap_or_default(),
             }),
             (trust_domain, listen) => {
                 mistakes.extend(trust_domain.err());

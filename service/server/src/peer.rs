@@ -345,8 +345,8 @@ pub struct PeerCertificate {
     pub fingerprint: [u8; 32],
     /// The serial number in lower-case hex, without leading zeros; empty where the certificate cannot be read.
     pub serial: String,
-    /// The last second at which it is valid, counted from 1970; 0 where the certificate cannot be read.
-    pub not_after_seconds: i64,
+    /// Until when it is valid, in seconds since 1970; absent where that cannot be read.
+    pub not_after: Option<i64>,
     standing: Option<Arc<Standing>>,
 }
 
@@ -354,13 +354,11 @@ impl PeerCertificate {
     /// Of a leaf certificate in DER, whose trust nobody is asked about.
     #[must_use]
     pub fn of(der: &[u8]) -> Self {
-        let digest = digest::digest(&digest::SHA256, der);
         let parsed = X509Certificate::from_der(der).ok().map(|(_, certificate)| certificate);
         Self {
-            // SHA-256 always has 32 bytes.
-            fingerprint: digest.as_ref().first_chunk::<32>().copied().unwrap_or_default(),
+            fingerprint: fingerprint(der),
             serial: parsed.as_ref().map(|one| one.serial.to_str_radix(16)).unwrap_or_default(),
-            not_after_seconds: parsed.map(|one| one.validity().not_after.timestamp()).unwrap_or_default(),
+            not_after: parsed.map(|one| one.validity().not_after.timestamp()),
             standing: None,
         }
     }
@@ -381,6 +379,13 @@ impl PeerCertificate {
     }
 }
 
+/// SHA-256 of a certificate's DER.
+fn fingerprint(der: &[u8]) -> [u8; 32] {
+    // SHA-256 always has 32 bytes.
+    let digest = digest::digest(&digest::SHA256, der);
+    digest.as_ref().first_chunk::<32>().copied().unwrap_or_default()
+}
+
 fn is_code(text: &str) -> bool {
     CODE_BYTES.contains(&text.len())
         && text.starts_with(|first: char| first.is_ascii_lowercase())
@@ -392,6 +397,8 @@ fn is_subject(text: &str) -> bool {
         && text.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit())
         && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_'))
 }
+
+pub mod leaf;
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ use anyhow::Context;
 use pointbridge_core::time::Timestamp;
 use pointbridge_engine::{Options as EngineOptions, Running};
 use pointbridge_proto::v1::agreement_service_server::AgreementServiceServer;
+use pointbridge_proto::v1::approval_service_server::ApprovalServiceServer;
 use pointbridge_proto::v1::exchange_service_server::ExchangeServiceServer;
 use pointbridge_proto::v1::ledger_service_server::LedgerServiceServer;
 use pointbridge_proto::v1::member_service_server::MemberServiceServer;
@@ -25,7 +26,7 @@ use tower::Layer;
 
 use crate::acceptor::{self, Limits};
 use crate::authz::TABLE;
-use crate::config::{Config, DATABASE_FILE};
+use crate::config::{Config, DATABASE_FILE, Environment};
 use crate::gate::Gate;
 use crate::hub::{Hub, draw_seed};
 use crate::keys::KeyRing;
@@ -77,6 +78,7 @@ pub struct Ready {
     times: transport::Options,
     lame_duck: Duration,
     reflection: bool,
+    environment: Environment,
     /// Where it listens.
     pub address: SocketAddr,
 }
@@ -127,6 +129,7 @@ impl Ready {
             },
             lame_duck: config.lame_duck,
             reflection: config.reflection,
+            environment: config.environment,
             address,
         })
     }
@@ -145,11 +148,12 @@ impl Ready {
     /// # Errors
     /// Where keys or certificates cannot be used.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send) -> anyhow::Result<Stopped> {
-        let Self { listener, store, keys, connections, times, lame_duck, reflection, address } = self;
+        let Self { listener, store, keys, connections, times, lame_duck, reflection, environment, address } =
+            self;
         let (engine, running) =
             pointbridge_engine::start(Arc::clone(&store), EngineOptions::new(Arc::new(draw_seed)));
         let (reporter, health) = tonic_health::server::health_reporter();
-        let hub = Arc::new(Hub::new(Arc::clone(&store), engine, keys));
+        let hub = Arc::new(Hub::new(Arc::clone(&store), engine, keys, environment));
         let services = Services::new(Arc::clone(&hub));
         let health = health.max_decoding_message_size(QUESTION_BYTES_MAX);
         let routes = with_reflection(routes(&services).add_service(health), reflection)?;
@@ -170,6 +174,16 @@ impl Ready {
         }
         let _ = go_down.send(true);
         reloading.abort();
+        let mut is_whole = false;
+        if broken.is_none() {
+            // Ends the streams of those who watch: they have been told.
+            for service in services_by_name() {
+                reporter.clone().clear_service_status(service).await;
+            }
+            let end = tokio::time::timeout(DRAIN_MAX.saturating_sub(lame_duck), &mut transport);
+            broken = wait(&running, async { is_whole = end.await.is_ok() }).await;
+        }
+        transport.abort();
         if let Some(what) = broken {
             tracing::error!(
                 what,
@@ -177,13 +191,7 @@ impl Ready {
             );
             return Ok(Stopped::Broken(what));
         }
-        // Ends the streams of those who watch: they have been told.
-        for service in services_by_name() {
-            reporter.clone().clear_service_status(service).await;
-        }
-        let ended = tokio::time::timeout(DRAIN_MAX.saturating_sub(lame_duck), &mut transport).await;
-        transport.abort();
-        let is_whole = ended.is_ok() & finish(running, store).await;
+        let is_whole = finish(running, store).await && is_whole;
         Ok(if is_whole { Stopped::Asked } else { Stopped::Hard })
     }
 }
@@ -233,6 +241,7 @@ macro_rules! bounded {
 fn routes<S: Store>(services: &Services<S>) -> Routes {
     Routes::new(bounded!(PartnerServiceServer, services))
         .add_service(bounded!(AgreementServiceServer, services))
+        .add_service(bounded!(ApprovalServiceServer, services))
         .add_service(bounded!(MemberServiceServer, services))
         .add_service(bounded!(LedgerServiceServer, services))
         .add_service(bounded!(ExchangeServiceServer, services))
