@@ -28,6 +28,8 @@ const FOREIGN_DOMAIN: &str = "elsewhere.example";
 const FOREIGN_FOLDER: &str = "foreign";
 /// The authorities of client certificates, as one file.
 const CLIENT_CA: &str = "clients.pem";
+/// The authorities' revocation lists, as one file.
+const CLIENT_CRL: &str = "revoked.pem";
 /// How long something that must happen may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// How often it is looked at.
@@ -43,11 +45,13 @@ impl Folder {
         KeyRing::create(folder.path()).unwrap();
         let authority = |name: &str, domain: &str| {
             let ca = Ca::init(&folder.path().join(name), &TrustDomain::parse(domain).unwrap()).unwrap();
-            (std::fs::read_to_string(ca.folder().join("ca.pem")).unwrap(), ca)
+            let read = |file: &str| std::fs::read_to_string(ca.folder().join(file)).unwrap();
+            (read("ca.pem"), read("crl.pem"), ca)
         };
-        let (own, ca) = authority(PKI_FOLDER, TRUST_DOMAIN);
+        let (own, own_list, ca) = authority(PKI_FOLDER, TRUST_DOMAIN);
         ca.issue(&LeafRequest::server(&["127.0.0.1"], 1)).unwrap();
-        let (foreign, _) = authority(FOREIGN_FOLDER, FOREIGN_DOMAIN);
+        let (foreign, foreign_list, _) = authority(FOREIGN_FOLDER, FOREIGN_DOMAIN);
+        std::fs::write(folder.path().join(CLIENT_CRL), own_list + &foreign_list).unwrap();
         std::fs::write(folder.path().join(CLIENT_CA), own + &foreign).unwrap();
         Self(folder)
     }
@@ -67,6 +71,8 @@ impl Folder {
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
             trust_domain: Some(TRUST_DOMAIN.to_owned()),
             client_ca: Some(PathBuf::from(CLIENT_CA)),
+            client_crl: Some(PathBuf::from(CLIENT_CRL)),
+            lame_duck_seconds: Some(0),
             ..ConfigFile::default()
         };
         file.resolve(self.path()).unwrap()
@@ -129,7 +135,7 @@ impl Hub {
 
     /// A hub on a data folder, whose clock runs ahead by `offset_seconds`.
     pub(crate) async fn start_in(folder: Folder, offset_seconds: i64) -> Self {
-        let tweaks = Tweaks { clock_offset_seconds: offset_seconds };
+        let tweaks = Tweaks { clock_offset_seconds: offset_seconds, ..Tweaks::default() };
         let ready = Ready::prepare(folder.config(), tweaks).await.unwrap();
         let address = ready.address;
         let (stop, asked) = oneshot::channel();

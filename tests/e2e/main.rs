@@ -8,6 +8,7 @@
 
 mod asks;
 mod harness;
+mod load;
 #[allow(dead_code, reason = "the tests of crashes use the rest")]
 mod program;
 mod raw;
@@ -15,6 +16,7 @@ mod scene;
 
 mod agreements;
 mod binary;
+mod drain;
 mod dry_runs;
 mod exchanges;
 mod idempotency;
@@ -31,3 +33,4 @@ mod roles;
 mod secrets;
 mod service;
 mod strangers;
+mod trust;

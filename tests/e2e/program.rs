@@ -99,7 +99,14 @@ impl Serving {
     /// The same, with a filter of what is logged.
     pub(crate) async fn start_logging(data: &Path, filter: &str) -> Self {
         let mut command = serve(data);
-        command.args(["--log", filter]);
+        command.args(["--log", filter, "--lame-duck-seconds", "0"]);
+        Self::start_by(command, data).await
+    }
+
+    /// The same, with more arguments, and as long a lame duck as they say.
+    pub(crate) async fn start_with(data: &Path, arguments: &[&str]) -> Self {
+        let mut command = serve(data);
+        command.args(["--log", "debug"]).args(arguments);
         Self::start_by(command, data).await
     }
 
@@ -162,21 +169,32 @@ impl Serving {
     /// Waits for it to end by itself; answers with its log, too.
     pub(crate) async fn end_with_log(self) -> (String, ExitStatus) {
         let log = self.log.clone();
-        let ended = self.end().await;
+        let ended = self.ended().await;
         (std::fs::read_to_string(log).unwrap(), ended)
     }
 
-    async fn end(mut self) -> ExitStatus {
-        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
-        ended.expect("the hub ends within a minute").unwrap()
+    /// Where it listens.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Sends it a signal, such as `HUP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let process = self.process().to_string();
+        // The shell's own kill, so that nothing need be installed.
+        let sent = Command::new("sh").args(["-c", "kill -\"$1\" \"$0\"", &process, name]).status().unwrap();
+        assert!(sent.success(), "the signal could not be sent");
     }
 
     /// Asks it to end, as a service manager does, and waits for that.
     pub(crate) async fn terminate(self) -> ExitStatus {
-        let process = self.process().to_string();
-        // The shell's own kill, so that nothing need be installed.
-        let sent = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &process]).status().unwrap();
-        assert!(sent.success(), "the signal could not be sent");
-        self.end().await
+        self.signal("TERM");
+        self.ended().await
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(mut self) -> ExitStatus {
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        ended.expect("the hub ends within a minute").unwrap()
     }
 }

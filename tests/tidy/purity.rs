@@ -37,7 +37,8 @@ const PROTOBUF_IN: [&str; 6] = ["wire/", "rpc/", "status.rs", "authz.rs", "serve
 const PROTOBUF: [&str; 2] = ["pointbridge_proto", "prost_types"];
 
 /// Where the server may name TLS and certificates.
-const TLS_IN: [&str; 7] = ["tls.rs", "tls/", "acceptor.rs", "acceptor/", "peer.rs", "peer/", "pki/"];
+const TLS_IN: [&str; 9] =
+    ["tls.rs", "tls/", "trust.rs", "trust/", "acceptor.rs", "acceptor/", "peer.rs", "peer/", "pki/"];
 const TLS: [&str; 6] = ["rustls", "tokio_rustls", "webpki", "rustls_pki_types", "x509_parser", "rcgen"];
 
 const SERVER: &str = "service/server/src/";

@@ -106,6 +106,10 @@ reasons! {
     TermsInvalid = "TERMS_INVALID", Invalid;
     /// The certificate names nobody that is registered here.
     CertificateUnknown = "CERTIFICATE_UNKNOWN", Unauthenticated;
+    /// The certificate, or that of its authority, is over.
+    CertificateExpired = "CERTIFICATE_EXPIRED", Unauthenticated;
+    /// The revocation list of the certificate's authority is over, so that nothing tells who is still to be trusted.
+    CrlExpired = "CRL_EXPIRED", Unauthenticated;
     /// The caller's role may not call this.
     RoleNotAllowed = "ROLE_NOT_ALLOWED", Forbidden;
     /// The caller's partner is suspended: it may end what is open, and start nothing.

@@ -17,13 +17,14 @@
 mod bound;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use rustls::ServerConfig;
+use rustls_pki_types::CertificateDer;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -33,7 +34,6 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::server::Connected;
 
 use pointbridge_engine::sampled::Sampler;
 
@@ -41,9 +41,12 @@ use self::bound::{KeyedBound, KeyedPermit};
 use crate::peer::{PeerCertificate, PeerInfo, Principal, PrincipalError, TrustDomain};
 use crate::refusals::{self, Kind, Source};
 use crate::tls::ALPN_HTTP2;
+use crate::trust::Trust;
 
 /// Connections that are ready and wait to be served; the server takes them at once, so a few are enough.
 const READY_MAX: usize = 16;
+/// The words with which every client of HTTP/2 begins (RFC 9113, section 3.4).
+const FIRST_WORDS_BYTES: usize = 24;
 /// How long accepting rests after the system refused (no more file descriptors, say): doubled each time.
 const BACKOFF_MIN: Duration = Duration::from_millis(10);
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
@@ -57,7 +60,7 @@ pub struct Limits {
     pub handshake_timeout: Duration,
     /// Handshakes under way, in all.
     pub handshakes_max: usize,
-    /// Handshakes under way from one IP address. A quarter of all, so that one source cannot use them up.
+    /// Handshakes under way from one IP address, or one /64 network of IPv6. A quarter of all, so that one source cannot use them up.
     pub handshakes_per_address_max: usize,
     /// Connections open, in all, handshakes included.
     pub connections_max: usize,
@@ -80,8 +83,8 @@ impl Default for Limits {
 /// What connections are accepted with.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The TLS configuration, see [`crate::tls::server_config`].
-    pub tls: Arc<ServerConfig>,
+    /// The hub's certificate and who is trusted, each asked when a handshake begins.
+    pub trust: Arc<Trust>,
     /// The trust domain of every principal.
     pub trust_domain: TrustDomain,
     /// The bounds.
@@ -117,14 +120,40 @@ pub fn incoming(
 pub struct Connection {
     stream: TlsStream<TcpStream>,
     peer: PeerInfo,
+    heard: Heard,
     _places: (OwnedSemaphorePermit, KeyedPermit<Party>),
 }
 
-impl Connected for Connection {
-    type ConnectInfo = PeerInfo;
+impl Connection {
+    /// Who is at the other end.
+    #[must_use]
+    pub const fn peer(&self) -> &PeerInfo {
+        &self.peer
+    }
 
-    fn connect_info(&self) -> PeerInfo {
-        self.peer.clone()
+    /// Whether the client has begun to speak; goes on telling after the connection was given away.
+    #[must_use]
+    pub fn heard(&self) -> Heard {
+        self.heard.clone()
+    }
+}
+
+/// How much a client has said so far.
+#[derive(Debug, Clone, Default)]
+pub struct Heard(Arc<AtomicUsize>);
+
+impl Heard {
+    /// Whether it was enough to begin with: the protocol's fixed first words.
+    #[must_use]
+    pub fn has_words(&self) -> bool {
+        self.0.load(Ordering::Relaxed) >= FIRST_WORDS_BYTES
+    }
+
+    fn add(&self, bytes: usize) {
+        // Counted up to what matters, so that it never turns over and a busy connection writes nothing.
+        if !self.has_words() {
+            self.0.fetch_add(bytes, Ordering::Relaxed);
+        }
     }
 }
 
@@ -134,7 +163,10 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        self.heard.add(buffer.filled().len().saturating_sub(before));
+        read
     }
 }
 
@@ -219,7 +251,7 @@ impl Cut {
 
 /// The bounds and what is counted against them.
 struct Gate {
-    tls: TlsAcceptor,
+    trust: Arc<Trust>,
     trust_domain: TrustDomain,
     handshake_timeout: Duration,
     handshakes: Arc<Semaphore>,
@@ -238,9 +270,9 @@ struct Admitted {
 
 impl Gate {
     fn new(options: Options) -> Self {
-        let Options { tls, trust_domain, limits } = options;
+        let Options { trust, trust_domain, limits } = options;
         Self {
-            tls: TlsAcceptor::from(tls),
+            trust,
             trust_domain,
             handshake_timeout: limits.handshake_timeout,
             handshakes: Arc::new(Semaphore::new(limits.handshakes_max)),
@@ -256,14 +288,15 @@ impl Gate {
         remote: SocketAddr,
         handshake: OwnedSemaphorePermit,
     ) -> Result<Admitted, Cut> {
-        let address = self.addresses.try_acquire(remote.ip()).ok_or(Cut::AddressBusy)?;
+        let address = self.addresses.try_acquire(network(remote.ip())).ok_or(Cut::AddressBusy)?;
         let place = Arc::clone(&self.connections).try_acquire_owned().map_err(|_| Cut::HubFull)?;
         Ok(Admitted { tcp, remote, place, _handshake: (handshake, address) })
     }
 
     async fn shake(&self, tcp: TcpStream) -> Result<TlsStream<TcpStream>, Cut> {
         tcp.set_nodelay(true).map_err(Cut::HandshakeFailed)?;
-        let stream = timeout(self.handshake_timeout, self.tls.accept(tcp))
+        let tls = TlsAcceptor::from(self.trust.tls());
+        let stream = timeout(self.handshake_timeout, tls.accept(tcp))
             .await
             .map_err(|_| Cut::HandshakeSlow)?
             .map_err(Cut::HandshakeFailed)?;
@@ -281,14 +314,16 @@ impl Gate {
         place: OwnedSemaphorePermit,
     ) -> Result<Connection, Cut> {
         // The verifier lets nobody in without a certificate, so an absent one is a malformed one.
-        let leaf = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+        let chain: &[CertificateDer<'_>] = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        let leaf = chain.first();
         let principal = leaf
             .ok_or(PrincipalError::CertificateMalformed)
             .and_then(|leaf| Principal::from_certificate(leaf, &self.trust_domain))
             .map(Arc::new);
-        let certificate = Arc::new(PeerCertificate::of(leaf.map_or(&[], |leaf| leaf.as_ref())));
+        let certificate = Arc::new(PeerCertificate::trusted(chain, &self.trust));
         let party = self.parties.try_acquire(Party::of(&principal)).ok_or(Cut::PartnerFull)?;
-        Ok(Connection { stream, peer: PeerInfo { principal, certificate, remote }, _places: (place, party) })
+        let peer = PeerInfo { principal, certificate, remote };
+        Ok(Connection { stream, peer, heard: Heard::default(), _places: (place, party) })
     }
 
     fn log(remote: SocketAddr, cut: &Cut) {
@@ -358,10 +393,18 @@ async fn stopped(mut shutdown: watch::Receiver<bool>) {
     let _ = shutdown.wait_for(|stop| *stop).await;
 }
 
+/// The address that counts: of IPv6 the network's half, because whoever has one address there has 2^64.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+        canonical @ IpAddr::V4(_) => canonical,
+    }
+}
+
 fn is_of_the_client(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -12,6 +12,7 @@ use tonic::Status;
 
 use crate::peer::{PeerInfo, Principal, PrincipalKind, Role};
 use crate::status;
+use crate::trust::Distrust;
 
 /// What a method does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,8 +118,11 @@ pub const TABLE: &[Row] = rows! {
 /// Decides whether a peer may call a method, and as whom.
 ///
 /// # Errors
-/// In this order: CERTIFICATE_UNKNOWN, METHOD_UNKNOWN, ROLE_NOT_ALLOWED.
+/// In this order: CERTIFICATE_REVOKED, CRL_EXPIRED, CERTIFICATE_EXPIRED, CERTIFICATE_UNKNOWN, METHOD_UNKNOWN,
+/// ROLE_NOT_ALLOWED.
 pub fn authorize(peer: Option<&PeerInfo>, path: &str) -> Result<Caller, Rejection> {
+    // A connection outlives what its handshake found: revocations and ends count from one call to the next.
+    peer.map_or(Ok(()), |peer| peer.certificate.ask()).map_err(Distrust::rejection)?;
     let principal = peer.and_then(|peer| peer.principal.as_ref().ok());
     let principal = principal.ok_or_else(|| {
         let what = "your certificate must carry exactly one URI, a SPIFFE id of this hub's trust domain: have the operator issue one";

@@ -2,15 +2,17 @@
 //!
 //! `pointbridge bootstrap` writes the file; every key of it has a flag and an environment variable of the same name.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{ALLOWANCE_MAX, Allowance};
 use crate::peer::TrustDomain;
-use crate::tls::ServerFiles;
+use crate::tls::{CrlFile, Fingerprint, ServerFiles};
 
 /// The file's name in the data folder.
 pub const CONFIG_FILE: &str = "pointbridge.toml";
@@ -23,6 +25,12 @@ pub const PKI_FOLDER: &str = "pki";
 
 /// Where the hub listens if nobody says otherwise.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:7443";
+
+/// How long a hub that was asked to stop goes on serving, if nobody says otherwise: load balancers look every few seconds.
+const LAME_DUCK_SECONDS_DEFAULT: u64 = 5;
+
+/// The longest that it may be told to. Ten of the thirty seconds for an orderly end are left to calls under way.
+const LAME_DUCK_SECONDS_MAX: u64 = 20;
 
 /// What stands in the file. Every key may be missing. Paths are relative to the data folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +51,15 @@ pub struct ConfigFile {
     /// The CAs of client certificates, PEM.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_ca: Option<PathBuf>,
+    /// The revocation lists of those CAs, PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_crl: Option<PathBuf>,
+    /// CAs whose certificates cannot be revoked, because they have no list: SHA-256 of each CA's certificate, in hex.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow_ca_without_crl: Option<Vec<String>>,
+    /// How long the hub goes on serving once it was asked to stop, 0–20 s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lame_duck_seconds: Option<u64>,
     /// What is logged: a level, or levels by module.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
@@ -83,8 +100,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The trust domain of every SPIFFE id.
     pub trust_domain: TrustDomain,
-    /// Certificates and key.
+    /// Certificates, key and revocation lists.
     pub tls: ServerFiles,
+    /// How long the hub goes on serving once it was asked to stop.
+    pub lame_duck: Duration,
     /// What is logged.
     pub log: Option<String>,
     /// Whether callers may list services by reflection.
@@ -118,6 +137,9 @@ impl ConfigFile {
             certificate: over.certificate.or(self.certificate),
             key: over.key.or(self.key),
             client_ca: over.client_ca.or(self.client_ca),
+            client_crl: over.client_crl.or(self.client_crl),
+            allow_ca_without_crl: over.allow_ca_without_crl.or(self.allow_ca_without_crl),
+            lame_duck_seconds: over.lame_duck_seconds.or(self.lame_duck_seconds),
             log: over.log.or(self.log),
             reflection: over.reflection.or(self.reflection),
             rate_per_second: over.rate_per_second.or(self.rate_per_second),
@@ -150,6 +172,14 @@ impl ConfigFile {
             certificate_pem: path(&self.certificate, "server.pem"),
             key_pem: path(&self.key, "server.key"),
             client_ca_pem: path(&self.client_ca, "ca.pem"),
+            client_crl: match &self.client_crl {
+                Some(named) => CrlFile::Named(data.join(named)),
+                None => CrlFile::IfThere(path(&None, "crl.pem")),
+            },
+            authorities_without_crl: exempt(
+                self.allow_ca_without_crl.as_deref().unwrap_or_default(),
+                &mut mistakes,
+            ),
         };
         for (key, file) in
             [("certificate", &tls.certificate_pem), ("key", &tls.key_pem), ("client_ca", &tls.client_ca_pem)]
@@ -160,12 +190,18 @@ impl ConfigFile {
         }
         mistakes.extend(self.allowance_mistakes());
         let allowance = self.allowance();
+        let lame_duck_seconds = self.lame_duck_seconds.unwrap_or(LAME_DUCK_SECONDS_DEFAULT);
+        if lame_duck_seconds > LAME_DUCK_SECONDS_MAX {
+            mistakes
+                .push(format!("lame_duck_seconds: {lame_duck_seconds} is more than {LAME_DUCK_SECONDS_MAX}"));
+        }
         match (trust_domain, listen) {
             (Ok(trust_domain), Ok(listen)) if mistakes.is_empty() => Ok(Config {
                 data: data.to_owned(),
                 listen,
                 trust_domain,
                 tls,
+                lame_duck: Duration::from_secs(lame_duck_seconds),
                 log: self.log,
                 reflection: self.reflection.unwrap_or(true),
                 allowance,
@@ -202,6 +238,21 @@ impl ConfigFile {
     }
 }
 
+/// Reads the fingerprints of authorities that may be without a list, as `sha256sum`, browsers and OpenSSL print them.
+fn exempt(texts: &[String], mistakes: &mut Vec<String>) -> BTreeSet<Fingerprint> {
+    let mut found = BTreeSet::new();
+    for text in texts {
+        let digits = text.replace(':', "").to_ascii_lowercase();
+        match data_encoding::HEXLOWER.decode(digits.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok()) {
+            Some(fingerprint) => drop(found.insert(fingerprint)),
+            None => mistakes.push(format!(
+                "allow_ca_without_crl: {text:?} is no SHA-256 fingerprint: write the 64 hex digits of the CA's certificate"
+            )),
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,12 +272,27 @@ mod tests {
             rate_per_second: Some(0),
             rate_burst: Some(ALLOWANCE_MAX + 1),
             calls_in_flight_max: Some(0),
+            lame_duck_seconds: Some(21),
+            allow_ca_without_crl: Some(vec!["00:11".into()]),
             ..ConfigFile::default()
         };
         let told = wrong.resolve(folder.path()).unwrap_err().to_string();
-        let keys = ["trust_domain", "certificate", "key", "client_ca"];
-        for key in keys.into_iter().chain(["rate_per_second", "rate_burst", "calls_in_flight_max"]) {
-            assert!(told.contains(key), "{told}");
+        let keys = [
+            "trust_domain",
+            "certificate",
+            "key",
+            "client_ca",
+            "lame_duck_seconds",
+            "allow_ca_without_crl",
+            "rate_per_second",
+            "rate_burst",
+            "calls_in_flight_max",
+        ];
+        for key in keys {
+            assert!(
+                told.contains(&format!("\n  {key}: ")) || told.contains(&format!("\n  {key} ")),
+                "{told}"
+            );
         }
     }
 

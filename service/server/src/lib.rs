@@ -24,4 +24,6 @@ pub mod serve;
 pub mod status;
 pub mod telemetry;
 pub mod tls;
+pub mod transport;
+pub mod trust;
 pub mod wire;

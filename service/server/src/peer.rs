@@ -18,9 +18,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
+use rustls_pki_types::CertificateDer;
 use thiserror::Error;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::trust::{Distrust, Standing, Trust};
 
 const SCHEME: &str = "spiffe://";
 
@@ -336,21 +339,43 @@ pub struct PeerInfo {
 }
 
 /// What is asked about a certificate again with every call: a connection outlives what was decided when it was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct PeerCertificate {
     /// SHA-256 of the certificate's DER.
     pub fingerprint: [u8; 32],
+    /// The serial number in lower-case hex, without leading zeros; empty where the certificate cannot be read.
+    pub serial: String,
     /// Until when it is valid, in seconds since 1970; absent where that cannot be read.
     pub not_after: Option<i64>,
+    standing: Option<Arc<Standing>>,
 }
 
 impl PeerCertificate {
-    /// Of a leaf certificate in DER.
+    /// Of a leaf certificate in DER, whose trust nobody is asked about.
     #[must_use]
     pub fn of(der: &[u8]) -> Self {
-        let parsed = X509Certificate::from_der(der).ok();
-        let not_after = parsed.map(|(_, certificate)| certificate.validity().not_after.timestamp());
-        Self { fingerprint: fingerprint(der), not_after }
+        let parsed = X509Certificate::from_der(der).ok().map(|(_, certificate)| certificate);
+        Self {
+            fingerprint: fingerprint(der),
+            serial: parsed.as_ref().map(|one| one.serial.to_str_radix(16)).unwrap_or_default(),
+            not_after: parsed.map(|one| one.validity().not_after.timestamp()),
+            standing: None,
+        }
+    }
+
+    /// Of the chain that a client sent, leaf first, asked about from now on.
+    #[must_use]
+    pub fn trusted(chain: &[CertificateDer<'_>], trust: &Arc<Trust>) -> Self {
+        let leaf = chain.first().map_or(&[][..], |leaf| leaf.as_ref());
+        Self { standing: Some(Arc::new(Standing::new(Arc::clone(trust), chain))), ..Self::of(leaf) }
+    }
+
+    /// Whether it is trusted at this moment; always, where nobody is asked.
+    ///
+    /// # Errors
+    /// Why it no longer is.
+    pub fn ask(&self) -> Result<(), Distrust> {
+        self.standing.as_ref().map_or(Ok(()), |standing| standing.ask())
     }
 }
 

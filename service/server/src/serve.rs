@@ -20,9 +20,9 @@ use pointbridge_store_sqlite::SqliteStore;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tonic::service::Routes;
-use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
+use tower::Layer;
 
 use crate::acceptor::{self, Limits};
 use crate::authz::TABLE;
@@ -33,29 +33,21 @@ use crate::keys::KeyRing;
 use crate::limits::{Allowance, MESSAGE_BYTES_MAX};
 use crate::refusals;
 use crate::rpc::Services;
-use crate::tls;
+use crate::transport;
+use crate::trust::{self, Trust};
 
 /// The largest question about health and services: names.
 const QUESTION_BYTES_MAX: usize = 16 * 1024;
 /// The largest answer: 4 MiB. A page of 500 exchanges has about 1 MiB.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Calls at a time on one connection.
-const STREAMS_PER_CONNECTION_MAX: u32 = 100;
-/// What a client may send ahead on one stream, and on one connection.
-const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
-const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
-/// Metadata of one call.
-const HEADER_BYTES_MAX: u32 = 8 * 1024;
-/// Streams that a client may open and reset before they were looked at.
-const PENDING_RESETS_MAX: usize = 20;
-/// A silent connection is asked whether it lives, and how long it may take to say so.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
-/// A connection's certificate is looked at once, when it is made: after so long the client must make another.
-const CONNECTION_AGE: Duration = Duration::from_mins(15);
-const CONNECTION_AGE_GRACE: Duration = Duration::from_secs(30);
-/// How long calls under way may take once the hub goes down. Then it ends hard: what was acknowledged is on disk.
+/// How long the lame duck and then calls under way may take, together, once the hub goes down. Then it ends hard: what was
+/// acknowledged is on disk.
 const DRAIN_MAX: Duration = Duration::from_secs(30);
+/// How long the writes that wait may then take, and the store to close.
+const ENGINE_DRAIN_MAX: Duration = Duration::from_secs(3);
+const STORE_CLOSE_MAX: Duration = Duration::from_secs(1);
+/// When a hub that was asked to stop has ended, whatever happens: all of the above and half a second.
+pub const STOP_MAX: Duration = Duration::from_millis(34_500);
 
 /// How a hub stopped serving.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +65,8 @@ pub enum Stopped {
 pub struct Tweaks {
     /// Added to the host's clock. For rehearsals on the loopback only.
     pub clock_offset_seconds: i64,
+    /// How old connections get, instead of a quarter of an hour. For rehearsals only.
+    pub connection_age: Option<Duration>,
 }
 
 /// A hub that is ready, and the address that it listens on.
@@ -81,6 +75,8 @@ pub struct Ready {
     store: Arc<SqliteStore>,
     keys: Arc<KeyRing>,
     connections: acceptor::Options,
+    times: transport::Options,
+    lame_duck: Duration,
     reflection: bool,
     environment: Environment,
     allowance: Allowance,
@@ -101,7 +97,7 @@ impl Ready {
             .map_err(|error| anyhow::anyhow!("the interface's own rules cannot be used: {error}"))?;
         let keys = Arc::new(KeyRing::load(&config.data)?);
         let connections = acceptor::Options {
-            tls: tls::server_config(&config.tls)?,
+            trust: Trust::load(config.tls)?,
             trust_domain: config.trust_domain,
             limits: Limits::default(),
         };
@@ -128,6 +124,11 @@ impl Ready {
             store: Arc::new(store),
             keys,
             connections,
+            times: transport::Options {
+                age: tweaks.connection_age.unwrap_or(transport::Options::default().age),
+                ..transport::Options::default()
+            },
+            lame_duck: config.lame_duck,
             reflection: config.reflection,
             environment: config.environment,
             allowance: config.allowance,
@@ -135,12 +136,32 @@ impl Ready {
         })
     }
 
+    /// What the hub trusts; it can be told to read its files at once.
+    #[must_use]
+    pub fn trust(&self) -> Arc<Trust> {
+        Arc::clone(&self.connections.trust)
+    }
+
     /// Serves until `stop` resolves, or an invariant turns out broken.
     ///
+    /// Once asked to stop, the hub says NOT_SERVING and serves on for the lame duck's time, so that load balancers turn away
+    /// first. Then it takes no new connection and no new call, ends streams, and lets calls under way end.
+    ///
     /// # Errors
-    /// Where keys or certificates cannot be used, or the transport fails.
+    /// Where keys or certificates cannot be used.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send) -> anyhow::Result<Stopped> {
-        let Self { listener, store, keys, connections, reflection, environment, allowance, address } = self;
+        let Self {
+            listener,
+            store,
+            keys,
+            connections,
+            times,
+            lame_duck,
+            reflection,
+            environment,
+            allowance,
+            address,
+        } = self;
         let (engine, running) =
             pointbridge_engine::start(Arc::clone(&store), EngineOptions::new(Arc::new(draw_seed)));
         let (reporter, health) = tonic_health::server::health_reporter();
@@ -152,22 +173,31 @@ impl Ready {
         tell_health(&reporter, ServingStatus::Serving).await;
 
         let (go_down, going_down) = watch::channel(false);
+        let reloading = tokio::spawn(trust::keep_current(Arc::clone(&connections.trust)));
         let incoming = acceptor::incoming(listener, connections, going_down.clone());
-        let mut asked = going_down;
-        let server = builder()
-            .layer(Gate::new(hub, allowance))
-            .add_routes(routes)
-            .serve_with_incoming_shutdown(incoming, async move {
-                let _ = asked.wait_for(|down| *down).await;
-            });
+        let gated = Gate::new(hub, allowance).layer(routes.prepare());
+        let mut transport = tokio::spawn(transport::serve(incoming, gated, times, going_down));
         tracing::info!(%address, "serving");
-        let mut transport = tokio::spawn(server);
         let telling = tokio::spawn(tell_refusals());
-        let broken = wait(&running, stop).await;
+        let mut broken = wait(&running, stop).await;
         telling.abort();
         tracing::info!("going down");
         tell_health(&reporter, ServingStatus::NotServing).await;
+        if broken.is_none() {
+            broken = wait(&running, tokio::time::sleep(lame_duck)).await;
+        }
         let _ = go_down.send(true);
+        reloading.abort();
+        let mut is_whole = false;
+        if broken.is_none() {
+            // Ends the streams of those who watch: they have been told.
+            for service in services_by_name() {
+                reporter.clone().clear_service_status(service).await;
+            }
+            let end = tokio::time::timeout(DRAIN_MAX.saturating_sub(lame_duck), &mut transport);
+            broken = wait(&running, async { is_whole = end.await.is_ok() }).await;
+        }
+        transport.abort();
         if let Some(what) = broken {
             tracing::error!(
                 what,
@@ -175,23 +205,18 @@ impl Ready {
             );
             return Ok(Stopped::Broken(what));
         }
-        // Ends the streams of those who watch: they have been told.
-        for service in services_by_name() {
-            reporter.clone().clear_service_status(service).await;
-        }
-        let ended = tokio::time::timeout(DRAIN_MAX, &mut transport).await;
-        transport.abort();
-        running.drain().await;
+        let is_whole = finish(running, store).await && is_whole;
         refusals::tell_all();
-        // Calls that outlived the drain still hold the store; SQLite's log is then read at the next start.
-        if let Some(store) = Arc::into_inner(store) {
-            store.close().await;
-        }
-        match ended {
-            Ok(end) => end?.context("the transport failed").map(|()| Stopped::Asked),
-            Err(_) => Ok(Stopped::Hard),
-        }
+        Ok(if is_whole { Stopped::Asked } else { Stopped::Hard })
     }
+}
+
+/// Lets the writes that wait end, and closes the store. Answers whether there was time for it.
+async fn finish(running: Running, store: Arc<SqliteStore>) -> bool {
+    let is_drained = tokio::time::timeout(ENGINE_DRAIN_MAX, running.drain()).await.is_ok();
+    // Calls that outlived the drain still hold the store; SQLite's log is then read at the next start.
+    let Some(store) = Arc::into_inner(store) else { return is_drained };
+    is_drained & tokio::time::timeout(STORE_CLOSE_MAX, store.close()).await.is_ok()
 }
 
 /// The hub as a whole, and each of its services.
@@ -226,19 +251,6 @@ async fn wait(running: &Running, stop: impl Future<Output = ()>) -> Option<Strin
 
 fn moved(now: Timestamp, offset_micros: i64) -> Timestamp {
     now.micros().checked_add(offset_micros).and_then(Timestamp::from_micros).unwrap_or(now)
-}
-
-fn builder() -> Server {
-    Server::builder()
-        .max_connection_age(CONNECTION_AGE)
-        .max_connection_age_grace(CONNECTION_AGE_GRACE)
-        .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .http2_max_header_list_size(HEADER_BYTES_MAX)
-        .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
-        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
 }
 
 /// Sets the bounds of messages on a service.

@@ -1,5 +1,6 @@
 //! The acceptor over real loopback connections, with certificates made on the spot.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
@@ -12,20 +13,21 @@ use tokio_stream::StreamExt;
 
 use super::*;
 use crate::pki::{Ca, Issued, LeafRequest};
-use crate::tls::{ServerFiles, server_config};
+use crate::tls::{CrlFile, ServerFiles};
 
 /// Longer than anything here takes; only a broken acceptor waits it out.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-struct Hub {
-    folder: tempfile::TempDir,
-    ca: Ca,
-    address: SocketAddr,
-    stop: watch::Sender<bool>,
-    connections: Pin<Box<dyn Stream<Item = io::Result<Connection>> + Send>>,
+pub(crate) struct Hub {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) ca: Ca,
+    pub(crate) address: SocketAddr,
+    pub(crate) stop: watch::Sender<bool>,
+    trust: Arc<Trust>,
+    pub(crate) connections: Pin<Box<dyn Stream<Item = io::Result<Connection>> + Send>>,
 }
 
-fn home() -> TrustDomain {
+pub(crate) fn home() -> TrustDomain {
     TrustDomain::parse("hub.test").unwrap()
 }
 
@@ -33,58 +35,77 @@ fn short() -> Limits {
     Limits { handshake_timeout: Duration::from_secs(1), ..Limits::default() }
 }
 
-async fn hub(limits: Limits) -> Hub {
+pub(crate) async fn hub(limits: Limits) -> Hub {
     hub_of(&home(), limits).await
 }
 
 /// A hub of the trust domain `hub.test`, whose clients' authority signs for `authority`.
-async fn hub_of(authority: &TrustDomain, limits: Limits) -> Hub {
+pub(crate) async fn hub_of(authority: &TrustDomain, limits: Limits) -> Hub {
     let folder = tempfile::tempdir().unwrap();
     let ca = Ca::init(folder.path(), authority).unwrap();
     let server = ca.issue(&LeafRequest::server(&["127.0.0.1"], 1)).unwrap();
-    let tls = server_config(&ServerFiles {
+    let trust = Trust::load(ServerFiles {
         certificate_pem: server.certificate_pem,
         key_pem: server.key_pem,
         client_ca_pem: server.ca_pem,
+        client_crl: CrlFile::Named(folder.path().join("crl.pem")),
+        authorities_without_crl: BTreeSet::new(),
     })
     .unwrap();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopping) = watch::channel(false);
-    let options = Options { tls, trust_domain: home(), limits };
+    let options = Options { trust: Arc::clone(&trust), trust_domain: home(), limits };
     let connections = Box::pin(incoming(listener, options, stopping));
-    Hub { folder, ca, address, stop, connections }
+    Hub { folder, ca, address, stop, trust, connections }
 }
 
 impl Hub {
-    fn issue(&self, path: &str) -> Issued {
+    pub(crate) fn issue(&self, path: &str) -> Issued {
         let principal = Principal::from_path(path, self.ca.trust_domain()).unwrap();
         self.ca.issue(&LeafRequest::client(principal, 1)).unwrap()
     }
 
-    fn ca_pem(&self) -> std::path::PathBuf {
+    /// Another authority takes the place of the one that signed everybody.
+    pub(crate) fn distrust_everybody(&self) {
+        let other = tempfile::tempdir().unwrap();
+        Ca::init(other.path(), &home()).unwrap();
+        for file in ["crl.pem", "ca.pem"] {
+            std::fs::copy(other.path().join(file), self.folder.path().join(file)).unwrap();
+        }
+        self.trust.reload_now();
+    }
+
+    pub(crate) fn ca_pem(&self) -> std::path::PathBuf {
         self.folder.path().join("ca.pem")
     }
 
-    async fn next(&mut self) -> Connection {
+    pub(crate) async fn next(&mut self) -> Connection {
         let item = timeout(PATIENCE, self.connections.next()).await.expect("a connection in time");
         item.expect("the stream goes on").expect("an item is never an error")
     }
 
-    async fn connect(&self, client: ClientConfig) -> io::Result<Client> {
+    pub(crate) async fn connect(&self, client: ClientConfig) -> io::Result<Client> {
         let tcp = TcpStream::connect(self.address).await?;
         let name = ServerName::try_from("127.0.0.1").unwrap();
         timeout(PATIENCE, TlsConnector::from(Arc::new(client)).connect(name, tcp)).await.unwrap()
     }
 }
 
-type Client = tokio_rustls::client::TlsStream<TcpStream>;
+pub(crate) type Client = tokio_rustls::client::TlsStream<TcpStream>;
 
-fn client(ca_pem: &Path, identity: Option<&Issued>) -> ClientConfig {
+pub(crate) fn client(ca_pem: &Path, identity: Option<&Issued>) -> ClientConfig {
+    client_of(rustls::crypto::aws_lc_rs::default_provider(), ca_pem, identity)
+}
+
+fn client_of(
+    provider: rustls::crypto::CryptoProvider,
+    ca_pem: &Path,
+    identity: Option<&Issued>,
+) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(ca_pem).unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .unwrap()
         .with_root_certificates(roots);
@@ -116,7 +137,7 @@ async fn a_good_certificate_shows_its_principal_and_bytes_flow() {
     let till = hub.issue("partner/airline/partner/till-7");
     let mut client = hub.connect(client(&hub.ca_pem(), Some(&till))).await.unwrap();
     let mut connection = hub.next().await;
-    let info = connection.connect_info();
+    let info = connection.peer().clone();
     assert_eq!(info.principal.unwrap().to_string(), "partner/airline/partner/till-7");
     assert_eq!(info.remote, client.get_ref().0.local_addr().unwrap());
     assert!(connection.stream.get_ref().0.nodelay().unwrap());
@@ -127,6 +148,33 @@ async fn a_good_certificate_shows_its_principal_and_bytes_flow() {
     connection.flush().await.unwrap();
     client.read_exact(&mut bytes).await.unwrap();
     assert_eq!(&bytes, b"ping");
+}
+
+/// The groups that a client offers, best first, and the one that comes of it.
+#[tokio::test]
+async fn keys_are_exchanged_against_quantum_computers_too_where_the_client_can() {
+    use rustls::NamedGroup::{self, X25519, X25519MLKEM768, secp256r1};
+    use rustls::crypto::aws_lc_rs::{default_provider, kx_group};
+    let mut hub = hub(Limits::default()).await;
+    let alice = hub.issue("operator/alice");
+    let cases: [(Vec<&'static dyn rustls::crypto::SupportedKxGroup>, NamedGroup); 4] = [
+        (default_provider().kx_groups, X25519MLKEM768),
+        (vec![kx_group::X25519, kx_group::X25519MLKEM768], X25519),
+        (vec![kx_group::X25519], X25519),
+        (vec![kx_group::SECP256R1], secp256r1),
+    ];
+    for (groups, expected) in cases {
+        let mut provider = default_provider();
+        provider.kx_groups = groups;
+        let config = client_of(provider, &hub.ca_pem(), Some(&alice));
+        let client = hub.connect(config).await.unwrap();
+        let connection = hub.next().await;
+        let (ours, theirs) = (connection.stream.get_ref().1, client.get_ref().1);
+        for group in [ours.negotiated_key_exchange_group(), theirs.negotiated_key_exchange_group()] {
+            assert_eq!(group.expect("a group").name(), expected);
+        }
+        assert_eq!(ours.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_3));
+    }
 }
 
 #[tokio::test]
@@ -148,7 +196,7 @@ async fn a_principal_that_does_not_parse_is_let_in_as_nobody() {
     let mut hub = hub_of(&TrustDomain::parse("other.test").unwrap(), Limits::default()).await;
     let stranger = hub.issue("operator/alice");
     let _client = hub.connect(client(&hub.ca_pem(), Some(&stranger))).await.unwrap();
-    let found = hub.next().await.connect_info().principal;
+    let found = hub.next().await.peer().principal.clone();
     assert_eq!(found.unwrap_err(), PrincipalError::TrustDomainForeign);
 }
 
@@ -174,7 +222,7 @@ async fn clients_without_a_good_certificate_are_cut() {
     for (name, config) in cases {
         assert_cut(hub.connect(config).await).await;
         let _client = hub.connect(client(&ca_pem, Some(&good))).await.unwrap();
-        let found = hub.next().await.connect_info().principal.expect(name);
+        let found = hub.next().await.peer().principal.clone().expect(name);
         assert_eq!(found.to_string(), "operator/alice", "{name}");
     }
 }
@@ -221,7 +269,7 @@ async fn a_silent_client_keeps_nobody_waiting() {
     let alice = hub.issue("operator/alice");
     let mut silent = TcpStream::connect(hub.address).await.unwrap();
     let _client = hub.connect(client(&hub.ca_pem(), Some(&alice))).await.unwrap();
-    hub.next().await.connect_info().principal.unwrap();
+    assert!(hub.next().await.peer().principal.is_ok());
     let early = timeout(Duration::from_millis(1), silent.read(&mut [0])).await;
     assert!(early.is_err(), "the silent one is still under way");
 }
@@ -241,7 +289,7 @@ async fn handshakes_beyond_the_bound_wait_for_a_place() {
     let alice = hub.issue("operator/alice");
     // The only place is the silent client's until its time is over; then this one gets it.
     let _client = hub.connect(client(&hub.ca_pem(), Some(&alice))).await.unwrap();
-    hub.next().await.connect_info().principal.unwrap();
+    assert!(hub.next().await.peer().principal.is_ok());
 }
 
 #[tokio::test]
@@ -253,6 +301,70 @@ async fn handshakes_of_one_address_are_bounded() {
     // Cut at once: the handshake's own time-out is 5 s, and nothing is ever sent.
     let read = timeout(Duration::from_secs(4), second.read(&mut [0])).await.expect("the end in time");
     assert!(!matches!(read, Ok(1..)));
+}
+
+/// The beginning of a greeting that is too long to end in time.
+fn endless_hello() -> Vec<u8> {
+    let mut bytes = vec![0x16, 0x03, 0x01, 0x40, 0x00, 0x01, 0x00, 0x3f, 0xfc];
+    bytes.extend([0x03; 1_000]);
+    bytes
+}
+
+/// Speaks TLS so slowly that the handshake never ends, from another address of this machine.
+async fn slow_client(hub: SocketAddr, greeting: Vec<u8>) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind((Ipv4Addr::new(127, 0, 0, 2), 0).into()).unwrap();
+    let mut tcp = socket.connect(hub).await.unwrap();
+    for byte in greeting {
+        if tcp.write_all(&[byte]).await.is_err() {
+            return;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn one_source_of_slow_and_silent_handshakes_starves_nobody_else() {
+    let limits = Limits {
+        handshakes_max: 40,
+        handshakes_per_address_max: 10,
+        handshake_timeout: PATIENCE,
+        ..Limits::default()
+    };
+    let mut hub = hub(limits).await;
+    let alice = hub.issue("operator/alice");
+    let slow: Vec<_> = (0..60)
+        .map(|number| {
+            // Every other one says nothing at all, and holds on; the others begin a greeting of 16 KiB.
+            let greeting = if number % 2 == 0 { endless_hello() } else { Vec::new() };
+            let address = hub.address;
+            tokio::spawn(async move {
+                slow_client(address, greeting).await;
+                sleep(PATIENCE).await;
+            })
+        })
+        .collect();
+    for _ in 0..20 {
+        let began = std::time::Instant::now();
+        let _client = hub.connect(client(&hub.ca_pem(), Some(&alice))).await.unwrap();
+        assert!(hub.next().await.peer().principal.is_ok());
+        assert!(began.elapsed() < PATIENCE / 2, "it waited for the slow ones");
+    }
+    slow.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[test]
+fn an_address_of_ipv6_counts_as_its_network() {
+    let of = |text: &str| network(text.parse().unwrap()).to_string();
+    for (address, counted) in [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("2001:db8:1:2:ffff::9", "2001:db8:1:2::"),
+        ("2001:db8:1:3::9", "2001:db8:1:3::"),
+    ] {
+        assert_eq!(of(address), counted, "{address}");
+    }
 }
 
 #[tokio::test]
@@ -267,11 +379,11 @@ async fn a_partner_has_so_many_connections_and_others_their_own() {
     assert_cut(hub.connect(client(&ca_pem, Some(&finance))).await).await;
     let _other = hub.connect(client(&ca_pem, Some(&cinema))).await.unwrap();
     let other = hub.next().await;
-    assert_eq!(other.connect_info().principal.unwrap().partner_code(), Some("cinema"));
+    assert_eq!(other.peer().principal.as_ref().unwrap().partner_code(), Some("cinema"));
     drop(place);
     let _second = hub.connect(client(&ca_pem, Some(&finance))).await.unwrap();
     let second = hub.next().await;
-    assert_eq!(second.connect_info().principal.unwrap().subject(), "anna");
+    assert_eq!(second.peer().principal.as_ref().unwrap().subject(), "anna");
 }
 
 #[tokio::test]
@@ -284,7 +396,7 @@ async fn the_hub_has_so_many_connections() {
     assert_cut(hub.connect(client(&ca_pem, Some(&till))).await).await;
     drop(place);
     let _second = hub.connect(client(&ca_pem, Some(&till))).await.unwrap();
-    assert_eq!(hub.next().await.connect_info().principal.unwrap().subject(), "till-7");
+    assert_eq!(hub.next().await.peer().principal.as_ref().unwrap().subject(), "till-7");
 }
 
 #[tokio::test]
@@ -305,7 +417,7 @@ async fn the_stream_ends_on_the_signal_and_open_connections_stay() {
 
 /// A service that answers every health check with the caller's principal, or refuses who is nobody.
 fn serve_principals(hub: Hub) -> (tempfile::TempDir, watch::Sender<bool>, SocketAddr, Ca) {
-    let Hub { folder, ca, address, stop, connections } = hub;
+    let Hub { folder, ca, address, stop, connections, .. } = hub;
     let (_, health) = tonic_health::server::health_reporter();
     let tell = |request: tonic::Request<()>| {
         let info = request.extensions().get::<PeerInfo>().expect("the connection's peer").clone();
@@ -315,7 +427,11 @@ fn serve_principals(hub: Hub) -> (tempfile::TempDir, watch::Sender<bool>, Socket
         })
     };
     let service = tonic::service::interceptor::InterceptedService::new(health, tell);
-    tokio::spawn(tonic::transport::Server::builder().add_service(service).serve_with_incoming(connections));
+    let service = tower::ServiceBuilder::new()
+        .map_response(|answer: http::Response<_>| answer.map(tonic::body::Body::new))
+        .service(service);
+    let times = crate::transport::Options::default();
+    tokio::spawn(crate::transport::serve(connections, service, times, stop.subscribe()));
     (folder, stop, address, ca)
 }
 

@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{DataArgs, EXIT_BROKEN, out};
 use crate::config::{ConfigFile, Environment};
-use crate::serve::{Ready, Stopped, Tweaks};
+use crate::serve::{Ready, STOP_MAX, Stopped, Tweaks};
 use crate::telemetry;
 
 #[derive(Debug, Args)]
@@ -31,6 +32,15 @@ pub(super) struct ServeArgs {
     /// The CAs whose client certificates are taken, PEM. <DATA>/pki/ca.pem if nothing else says so.
     #[arg(long, env = "POINTBRIDGE_CLIENT_CA", value_name = "FILE")]
     client_ca: Option<PathBuf>,
+    /// The revocation lists of those CAs, PEM. <DATA>/pki/crl.pem if nothing else says so.
+    #[arg(long, env = "POINTBRIDGE_CLIENT_CRL", value_name = "FILE")]
+    client_crl: Option<PathBuf>,
+    /// A CA that may be without a revocation list, by the SHA-256 fingerprint of its certificate; several with commas.
+    #[arg(long, env = "POINTBRIDGE_ALLOW_CA_WITHOUT_CRL", value_name = "HEX", value_delimiter = ',')]
+    allow_ca_without_crl: Option<Vec<String>>,
+    /// How long to go on serving once told to stop, while health says NOT_SERVING: 0 to 20 s, 5 if nothing else says so.
+    #[arg(long, env = "POINTBRIDGE_LAME_DUCK_SECONDS", value_name = "SECONDS")]
+    lame_duck_seconds: Option<u64>,
     /// What to log: error, warn, info, debug, or levels by module.
     #[arg(long, env = "POINTBRIDGE_LOG", value_name = "FILTER")]
     log: Option<String>,
@@ -52,6 +62,9 @@ pub(super) struct ServeArgs {
     /// Move the hub's clock, for rehearsals; loopback addresses only.
     #[arg(long, hide = true, default_value_t = 0, allow_negative_numbers = true)]
     clock_offset_seconds: i64,
+    /// End connections at this age, for rehearsals.
+    #[arg(long, hide = true)]
+    connection_age_seconds: Option<u64>,
 }
 
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
@@ -62,6 +75,9 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         certificate: args.certificate.map(std::path::absolute).transpose()?,
         key: args.key.map(std::path::absolute).transpose()?,
         client_ca: args.client_ca.map(std::path::absolute).transpose()?,
+        client_crl: args.client_crl.map(std::path::absolute).transpose()?,
+        allow_ca_without_crl: args.allow_ca_without_crl,
+        lame_duck_seconds: args.lame_duck_seconds,
         log: args.log,
         reflection: args.reflection,
         rate_per_second: args.rate_per_second,
@@ -73,16 +89,40 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     telemetry::start_logging(config.log.as_deref())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let ready = Ready::prepare(config, Tweaks { clock_offset_seconds: args.clock_offset_seconds }).await?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let tweaks = Tweaks {
+        clock_offset_seconds: args.clock_offset_seconds,
+        connection_age: args.connection_age_seconds.map(Duration::from_secs),
+    };
+    let ready = Ready::prepare(config, tweaks).await?;
     out::line(format_args!("listening on {}", ready.address));
+    let trust = ready.trust();
+    let reloading = tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            trust.read_now();
+        }
+    });
     let stop = async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
+        end_hard_in_time();
     };
-    Ok(match ready.serve(stop).await? {
+    let stopped = ready.serve(stop).await?;
+    reloading.abort();
+    Ok(match stopped {
         Stopped::Asked | Stopped::Hard => ExitCode::SUCCESS,
         Stopped::Broken(_) => ExitCode::from(EXIT_BROKEN),
     })
+}
+
+/// Ends the process in time even where the runtime hangs, in a system call on a dead disk, say. Whatever was acknowledged is on
+/// disk by then, so that this is an orderly end too.
+fn end_hard_in_time() {
+    std::thread::spawn(|| {
+        std::thread::sleep(STOP_MAX);
+        tracing::warn!("the hub did not end by itself in time: it ends hard");
+        std::process::exit(0);
+    });
 }

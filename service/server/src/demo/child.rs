@@ -67,7 +67,7 @@ impl HubProcess {
         let log_path = data.join("hub.log");
         let log = File::create(&log_path).with_context(|| format!("cannot write {}", log_path.display()))?;
         let mut child = own_program("serve", data)?
-            .args(["--listen", "127.0.0.1:0"])
+            .args(["--listen", "127.0.0.1:0", "--lame-duck-seconds", "0"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)

@@ -63,11 +63,10 @@ impl Ca {
         let certificate = params.self_signed(&key)?;
         secret_file::create(&key_path, &zeroize::Zeroizing::new(key.serialize_pem()))?;
         write_certificate(&certificate_path, &certificate.pem())?;
-        Ok(Self {
-            folder: folder.to_owned(),
-            trust_domain: trust_domain.clone(),
-            issuer: Issuer::new(params, key),
-        })
+        let issuer = Issuer::new(params, key);
+        let list = empty_list()?.signed_by(&issuer)?;
+        write_certificate(&folder.join("crl.pem"), &list.pem()?)?;
+        Ok(Self { folder: folder.to_owned(), trust_domain: trust_domain.clone(), issuer })
     }
 
     /// Opens the authority of a folder.
@@ -123,6 +122,19 @@ pub(super) fn params_valid_for(days: u64) -> Result<CertificateParams, PkiError>
     params.serial_number = Some(SerialNumber::from_slice(&random_serial()?));
     params.use_authority_key_identifier_extension = true;
     Ok(params)
+}
+
+/// A revocation list with nobody on it.
+fn empty_list() -> Result<rcgen::CertificateRevocationListParams, PkiError> {
+    let times = params_valid_for(30)?;
+    Ok(rcgen::CertificateRevocationListParams {
+        this_update: times.not_before,
+        next_update: times.not_after,
+        crl_number: SerialNumber::from(1_u64),
+        issuing_distribution_point: None,
+        revoked_certs: Vec::new(),
+        key_identifier_method: rcgen::KeyIdMethod::Sha256,
+    })
 }
 
 /// Writes a certificate where none is.

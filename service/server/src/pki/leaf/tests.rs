@@ -170,5 +170,5 @@ fn a_request_that_breaks_a_rule_writes_nothing() {
     for request in cases {
         assert!(ca.issue(&request).is_err(), "{request:?}");
     }
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
 }
