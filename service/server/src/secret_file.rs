@@ -139,7 +139,7 @@ fn write_through(mut file: File, path: &Path, text: &str) -> Result<(), SecretFi
 }
 
 /// Makes a new name in a folder durable; without it, a power cut can forget the file.
-fn sync_folder_of(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
         _ => File::open(".")?.sync_all(),
