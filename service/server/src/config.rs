@@ -9,6 +9,7 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use crate::peer::TrustDomain;
+use crate::pki::CLIENT_CA_PEM;
 use crate::tls::ServerFiles;
 
 /// The file's name in the data folder.
@@ -117,7 +118,7 @@ impl ConfigFile {
         let tls = ServerFiles {
             certificate_pem: path(&self.certificate, "server.pem"),
             key_pem: path(&self.key, "server.key"),
-            client_ca_pem: path(&self.client_ca, "ca.pem"),
+            client_ca_pem: path(&self.client_ca, client_ca_default(data)),
         };
         for (key, file) in
             [("certificate", &tls.certificate_pem), ("key", &tls.key_pem), ("client_ca", &tls.client_ca_pem)]
@@ -142,6 +143,11 @@ impl ConfigFile {
             }
         }
     }
+}
+
+/// The authorities of the development CA's folder; older folders have none but its own.
+fn client_ca_default(data: &Path) -> &'static str {
+    if data.join(PKI_FOLDER).join(CLIENT_CA_PEM).exists() { CLIENT_CA_PEM } else { "ca.pem" }
 }
 
 #[cfg(test)]

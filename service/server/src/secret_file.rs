@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
 /// The permission bits of the group and of all others.
-const MODE_OF_OTHERS: u32 = 0o077;
+pub(crate) const MODE_OF_OTHERS: u32 = 0o077;
 
 /// Why a secret could not be read or written.
 #[derive(Debug, Error)]

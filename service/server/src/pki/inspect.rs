@@ -207,7 +207,7 @@ fn of_list(file: &Path, list: &RevocationList, taken: &Taken) -> Finding {
 
 fn of_key(file: &Path, text: &[u8]) -> Finding {
     let mode = mode_of(file).unwrap_or_default();
-    let is_private = mode & 0o077 == 0;
+    let is_private = mode & secret_file::MODE_OF_OTHERS == 0;
     let is_readable = PrivateKeyDer::from_pem_slice(text).is_ok();
     let verdict = match (is_private, is_readable) {
         (false, _) => Verdict::refused(format!(
@@ -272,3 +272,6 @@ fn is_ending(from: Moment, to: Moment, now: Moment) -> bool {
         (to.seconds().saturating_sub(now.seconds()), to.seconds().saturating_sub(from.seconds()));
     left.saturating_mul(3) < whole
 }
+
+#[cfg(test)]
+mod tests;

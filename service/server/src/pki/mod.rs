@@ -34,6 +34,8 @@ mod ca;
 mod certificate;
 mod crl;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod folder;
 mod inspect;
 mod journal;

@@ -59,18 +59,23 @@ impl Ca {
         Ok(Renewal { name: leaf_use.name(), issued })
     }
 
-    /// The files of certificates in the folder that an authority of it signed, that are not revoked, and that end
-    /// within so many days; without a number, all of them.
+    /// The files of certificates in the folder that an authority of it signed, that are not revoked, that end within
+    /// so many days (without a number, all of them), and that are for this (without a word, for anything).
     ///
     /// # Errors
     /// The folder cannot be read.
-    pub fn renewable(&self, within_days: Option<u32>) -> Result<Vec<PathBuf>, PkiError> {
+    pub fn renewable(
+        &self,
+        within_days: Option<u32>,
+        usage: Option<Usage>,
+    ) -> Result<Vec<PathBuf>, PkiError> {
         let now = Moment::now()?;
         let mut due = Vec::new();
         for path in folder::pem_files(self.folder())? {
             let certificates = read_certificates(&path).unwrap_or_default();
             let Some(first) = certificates.first() else { continue };
-            let is_due = within_days.is_none_or(|days| first.not_after <= now.plus_days(days));
+            let is_due = within_days.is_none_or(|days| first.not_after <= now.plus_days(days))
+                && usage.is_none_or(|usage| first.usage == usage);
             if is_due && self.leaf_use_of(&path, first).is_ok() {
                 due.push(path);
             }
@@ -130,3 +135,6 @@ fn kept_key(certificate: &Certificate, path: &Path) -> Result<KeyPair, PkiError>
         ))
     }
 }
+
+#[cfg(test)]
+mod tests;

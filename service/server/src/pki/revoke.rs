@@ -135,6 +135,9 @@ impl Ca {
         let edition = Edition { number: highest.saturating_add(1), now, days };
         let entry = CrlEntry { at: now, number: edition.number, days };
         Journal::append(self.folder(), locked, &Entry::Crl(entry))?;
+        for one in &own {
+            self.note_again(locked, one)?;
+        }
         let mut lists = Vec::new();
         if trusted.contains(self.certificate()) {
             let revoked = self.revoked_by(&self.certificate().fingerprint)?;
@@ -149,6 +152,17 @@ impl Ca {
         lists.extend(others.into_iter().filter(|list| trusted.iter().any(|ca| list.is_signed_by(ca))));
         trusted::write_lists(self.folder(), &lists)?;
         Ok(signed)
+    }
+
+    /// Writes into the journal what a list of ours says and the journal does not, because it was lost.
+    fn note_again(&self, locked: &Locked, authority: &Certificate) -> Result<(), PkiError> {
+        let noted = self.journal()?.revoked(&authority.fingerprint);
+        for (serial, entry) in self.revoked_by(&authority.fingerprint)? {
+            if !noted.contains_key(&serial) {
+                Journal::append(self.folder(), locked, &Entry::Revoked(entry))?;
+            }
+        }
+        Ok(())
     }
 
     /// Every certificate that the folder knows of: from the journal, and from the files that lie in it.
@@ -240,3 +254,6 @@ impl From<&IssuedEntry> for Known {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

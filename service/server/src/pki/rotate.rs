@@ -123,3 +123,6 @@ fn retired_pem(folder: &Path, authority: &Certificate) -> PathBuf {
     let name = authority.fingerprint.get(..NAME_DIGITS).unwrap_or(&authority.fingerprint);
     folder.join(format!("{name}.pem"))
 }
+
+#[cfg(test)]
+mod tests;

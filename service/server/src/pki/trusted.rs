@@ -219,3 +219,6 @@ fn brought_lists(
     }
     Ok(brought)
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,9 @@ use super::inspect::KeyFile;
 use super::{Moment, PkiError, trusted};
 use crate::peer::{Principal, TrustDomain};
 
+const LIST_MISSING: &str = "its authority has no revocation list: `pointbridge pki crl` signs one of your own, `pointbridge pki import` takes \
+     another's; or allow that in allow_ca_without_crl";
+
 /// What the hub would say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verdict {
@@ -161,8 +164,10 @@ impl Taken {
         let seconds = u64::try_from(self.now.seconds()).unwrap_or_default();
         let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
         let chain: Vec<_> = above.iter().map(der).collect();
-        let verified = verifier.verify_client_cert(&der(certificate), &chain, now);
-        verified.map(drop).map_err(|error| self.in_words(certificate, &error))
+        let answer = verifier.verify_client_cert(&der(certificate), &chain, now);
+        answer.map_err(|error| self.in_words(certificate, &error))?;
+        // Without any list the verifier asks for none.
+        if self.lists.is_empty() { Err(LIST_MISSING.to_owned()) } else { Ok(()) }
     }
 
     fn in_words(&self, certificate: &Certificate, error: &rustls::Error) -> String {
