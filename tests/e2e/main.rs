@@ -14,6 +14,7 @@ mod scene;
 
 mod agreements;
 mod binary;
+mod config;
 mod dry_runs;
 mod exchanges;
 mod idempotency;
@@ -24,6 +25,7 @@ mod members;
 mod messages;
 mod partners;
 mod path;
+mod pki;
 mod roles;
 mod secrets;
 mod service;

@@ -142,8 +142,9 @@ enum PkiCommand {
     Remove {
         #[command(flatten)]
         folder: Folder,
-        /// The beginning of its fingerprint, as `inspect` shows it: at least 8 digits.
-        fingerprint: String,
+        /// Its file, or the beginning of its fingerprint as `inspect` shows it: at least 8 digits.
+        #[arg(value_name = "CA.PEM|FINGERPRINT")]
+        authority: String,
     },
     /// Begin a change of CA: a new one signs from now on, the old one is still taken.
     ///
@@ -153,6 +154,8 @@ enum PkiCommand {
         folder: Folder,
     },
     /// Show what stands in a PEM file or in a folder of them, and what the hub would say to it.
+    ///
+    /// Whether a partner is registered or suspended stands in the hub's database, and is not looked at.
     Inspect {
         #[command(flatten)]
         folder: Folder,
@@ -245,8 +248,8 @@ pub(super) fn run(args: &PkiArgs) -> anyhow::Result<ExitCode> {
         PkiCommand::Import { folder, ca, crl } => {
             report::imported(&pki::import(&folder.dir, ca, crl.as_deref())?);
         }
-        PkiCommand::Remove { folder, fingerprint } => {
-            report::removed(&pki::remove(&folder.dir, fingerprint)?, &folder.dir);
+        PkiCommand::Remove { folder, authority } => {
+            report::removed(&pki::remove(&folder.dir, authority)?, &folder.dir);
         }
         PkiCommand::RotateCa { folder } => {
             let (_, rotated) = Ca::open(&folder.dir)?.rotate()?;

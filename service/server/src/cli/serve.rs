@@ -12,10 +12,10 @@ use crate::config::ConfigFile;
 use crate::serve::{Ready, Stopped, Tweaks};
 use crate::telemetry;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct ServeArgs {
     #[command(flatten)]
-    data: DataArgs,
+    pub(super) data: DataArgs,
     /// Address and port to listen on; port 0 takes a free one. 127.0.0.1:7443 if nothing else says so.
     #[arg(long, env = "POINTBRIDGE_LISTEN", value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
@@ -42,9 +42,9 @@ pub(super) struct ServeArgs {
     clock_offset_seconds: i64,
 }
 
-pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
-    let data = args.data.data;
-    let flags = ConfigFile {
+/// What flags and environment say.
+pub(super) fn settings(args: ServeArgs) -> anyhow::Result<ConfigFile> {
+    Ok(ConfigFile {
         listen: args.listen,
         trust_domain: args.trust_domain,
         certificate: args.certificate.map(std::path::absolute).transpose()?,
@@ -52,7 +52,12 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         client_ca: args.client_ca.map(std::path::absolute).transpose()?,
         log: args.log,
         reflection: args.reflection,
-    };
+    })
+}
+
+pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
+    let data = args.data.data.clone();
+    let flags = settings(args.clone())?;
     let config = ConfigFile::read(&data)?.overridden_by(flags).resolve(&data)?;
     telemetry::start_logging(config.log.as_deref())?;
     let mut terminate = signal(SignalKind::terminate())?;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::ca::{Ca, New};
-use super::certificate::{Certificate, plain_hex};
+use super::certificate::{Certificate, plain_hex, read_certificates};
 use super::folder::{self, CA_KEY, CA_PEM, HUB_CA_PEM, RETIRED};
 use super::{PkiError, trusted};
 use crate::secret_file;
@@ -84,11 +84,12 @@ impl Ca {
     }
 }
 
-/// Takes an authority and its revocation list away from those of the folder. A retired authority's key is deleted.
+/// Takes an authority, named by its file or by the beginning of its fingerprint, and its revocation list away from
+/// those of the folder. A retired authority's key is deleted.
 ///
 /// # Errors
-/// In this order: the fingerprint names no authority or several, it is the only one, or the folder cannot be written.
-pub fn remove(folder: &Path, fingerprint: &str) -> Result<Removed, PkiError> {
+/// In this order: nothing or several authorities are named, it is the only one, or the folder cannot be written.
+pub fn remove(folder: &Path, authority: &str) -> Result<Removed, PkiError> {
     let own = if folder.join(CA_PEM).exists() && folder.join(CA_KEY).exists() {
         Some(Ca::open(folder)?)
     } else {
@@ -96,7 +97,13 @@ pub fn remove(folder: &Path, fingerprint: &str) -> Result<Removed, PkiError> {
     };
     let _locked = folder::lock(folder)?;
     let mut taken = trusted::authorities(folder)?;
-    let authority = trusted::named(&taken, &plain_hex(fingerprint)?)?;
+    let digits = match read_certificates(Path::new(authority)) {
+        Ok(certificates) => certificates.first().map(|first| first.fingerprint.clone()).unwrap_or_default(),
+        // What is no file is a fingerprint.
+        Err(PkiError::Unreadable { .. }) => plain_hex(authority)?,
+        Err(error) => return Err(error),
+    };
+    let authority = trusted::named(&taken, &digits)?;
     if taken.len() == 1 {
         let said = "it is the only authority: nobody could call the hub without it; import another one first";
         return Err(PkiError::RequestRefused(said.to_owned()));

@@ -135,7 +135,7 @@ impl Taken {
             );
         };
         match Principal::from_certificate(&certificate.der, trust_domain) {
-            Ok(principal) => Verdict::taken(format!("let in as {principal}, if its partner is registered")),
+            Ok(principal) => Verdict::taken(format!("let in as {principal}")),
             Err(error) => Verdict::refused(format!("connects, and each call is refused: {error}")),
         }
     }
