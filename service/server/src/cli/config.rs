@@ -142,7 +142,7 @@ fn example() -> anyhow::Result<String> {
         let value: toml::Value = serde_json::from_value(default.cloned().unwrap_or(key.example))?;
         text.push('\n');
         wrap(&meaning, &mut text);
-        text.push_str(&format!("# {} = {value}\n", key.name));
+        text.extend(["# ", &key.name, " = ", &value.to_string(), "\n"]);
     }
     Ok(text)
 }

@@ -220,7 +220,7 @@ mod tests {
 
     fn layers(file: &str, flags: ConfigFile) -> Layers {
         let (file, mistakes) = parse(Path::new("pointbridge.toml"), file);
-        assert_eq!(mistakes, [] as [&str; 0]);
+        assert!(mistakes.is_empty(), "{mistakes:?}");
         Layers { defaults: ConfigFile::defaults(Path::new("nowhere")), file, flags }
     }
 

@@ -28,6 +28,22 @@ impl Home {
         Self { folder, ca }
     }
 
+    /// With an authority that ends in this year.
+    pub(super) fn ending(year: i32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params.distinguished_name.push(DnType::CommonName, "ending");
+        params.subject_alt_names = vec![SanType::URI("spiffe://hub.test".try_into().unwrap())];
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        std::fs::write(folder.path().join("ca.pem"), params.self_signed(&key).unwrap().pem()).unwrap();
+        crate::secret_file::create(&folder.path().join("ca.key"), &key.serialize_pem()).unwrap();
+        Self { ca: Ca::open(folder.path()).unwrap(), folder }
+    }
+
     pub(super) fn path(&self) -> &Path {
         self.folder.path()
     }

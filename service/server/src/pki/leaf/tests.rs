@@ -13,6 +13,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::*;
 use crate::peer::TrustDomain;
+use crate::pki::fixture::Home;
 
 fn home() -> TrustDomain {
     TrustDomain::parse("hub.test").unwrap()
@@ -156,6 +157,16 @@ fn a_certificate_is_replaced_only_when_told() {
     assert_eq!(second.certificate_pem, first.certificate_pem);
     assert_ne!(fs::read(&first.key_pem).unwrap(), before);
     assert_eq!(mode_of(&first.key_pem), 0o600);
+}
+
+#[test]
+fn nothing_is_signed_that_would_outlive_the_authority() {
+    let home = Home::ending(2022);
+    let request = LeafRequest::client(till(), 1);
+    let said = home.ca.issue(&request).unwrap_err().to_string();
+    assert!(said.contains("ends on 2022-01-01") && said.contains("rotate-ca"), "{said}");
+    assert!(!home.at("partner.airline.partner.till-7.key").exists());
+    Home::ending(2090).ca.issue(&request).unwrap();
 }
 
 #[test]

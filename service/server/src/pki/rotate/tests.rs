@@ -44,7 +44,7 @@ fn both_authorities_are_taken_and_revoke_until_the_old_one_is_removed() {
 }
 
 fn read(path: &Path) -> Vec<Certificate> {
-    crate::pki::read_certificates(path).unwrap()
+    read_certificates(path).unwrap()
 }
 
 #[test]
