@@ -121,13 +121,17 @@ pub(super) fn parse(path: &Path, text: &str) -> (ConfigFile, Vec<String>) {
         match single.try_into::<ConfigFile>() {
             Ok(read) => good = good.overridden_by(read),
             Err(error) => {
-                let is_secret = known.iter().any(|key| key.name == name && !key.is_shown);
-                let why = if is_secret { "it is not of the right type" } else { error.message() };
-                mistakes.push(at(&format!("{name}: {why}")));
+                mistakes.push(at(&format!("{name}: {}", repeatable(&known, &name, error.message()))));
             }
         }
     }
     (good, mistakes)
+}
+
+/// What may be said about a value of the wrong type: the parser's own words, which repeat it, or that alone.
+fn repeatable<'a>(known: &[Key], name: &str, said: &'a str) -> &'a str {
+    let is_secret = known.iter().any(|key| key.name == name && !key.is_shown);
+    if is_secret { "it is not of the right type" } else { said }
 }
 
 fn keys_of(schema: &Value) -> Vec<Key> {
@@ -299,6 +303,9 @@ mod tests {
             (row(&shown, "pepper_file").0.as_str(), row(&shown, "readers").0.as_str()),
             ("\"pepper\"", "4")
         );
+        let said = "invalid type: string \"s3cret\", expected a sequence";
+        assert!(!repeatable(&keys, "tokens", said).contains("s3cret"));
+        assert_eq!(repeatable(&keys, "readers", said), said);
         assert!(settings_of(&[], [Map::new(), layer, Map::new()], |_| Source::Flag).is_err());
     }
 
