@@ -16,6 +16,7 @@ mod scene;
 
 mod agreements;
 mod binary;
+mod config;
 mod drain;
 mod dry_runs;
 mod exchanges;
@@ -28,6 +29,7 @@ mod members;
 mod messages;
 mod partners;
 mod path;
+mod pki;
 mod reversals;
 mod roles;
 mod secrets;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
 
-use pointbridge_client::{Client, Config};
+use pointbridge_client::{Client, Config, ConnectError};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
 
@@ -140,14 +140,24 @@ impl Serving {
     /// A client with the certificate of this name in the development CA's folder.
     pub(crate) async fn client(&self, certificate: &str) -> Client {
         let pki = self.data.join("pki");
+        self.client_from(&pki, certificate, &pki.join("ca.pem")).await.unwrap()
+    }
+
+    /// A client with the certificate of this name in a folder, that knows the hub by these authorities.
+    pub(crate) async fn client_from(
+        &self,
+        folder: &Path,
+        certificate: &str,
+        ca_pem: &Path,
+    ) -> Result<Client, ConnectError> {
         let config = Config {
             endpoint: format!("https://{}", self.address),
-            ca_pem: pki.join("ca.pem"),
-            certificate_pem: pki.join(format!("{certificate}.pem")),
-            key_pem: pki.join(format!("{certificate}.key")),
+            ca_pem: ca_pem.to_owned(),
+            certificate_pem: folder.join(format!("{certificate}.pem")),
+            key_pem: folder.join(format!("{certificate}.key")),
             server_name: None,
         };
-        Client::connect(&config).await.unwrap()
+        Client::connect(&config).await
     }
 
     /// What it logged so far.

@@ -2,6 +2,7 @@
 
 mod bootstrap;
 mod check;
+mod config;
 mod keys;
 mod migrate;
 mod out;
@@ -45,6 +46,10 @@ enum Command {
     Pki(pki::PkiArgs),
     /// Keep the hub's own secret keys.
     Keys(keys::KeysArgs),
+    /// Show the configuration that a hub would serve with: each key, its value and where it comes from.
+    ///
+    /// Takes the flags of `serve`. Secrets are masked. Exit code 2 where something is wrong, with every mistake at once.
+    Config(config::ConfigArgs),
     /// Prove that no point and no money appeared from nothing: recompute the books from the records.
     ///
     /// Reads one snapshot of the database, of a running hub too, and shares no code with what wrote it. Exit code 1 where
@@ -86,6 +91,7 @@ impl Cli {
             Command::Bootstrap(args) => bootstrap::run(&args).await,
             Command::Pki(args) => pki::run(&args),
             Command::Keys(args) => keys::run(&args),
+            Command::Config(args) => config::run(args),
             Command::Check(args) => check::run(&args).await,
             Command::Migrate(args) => migrate::run(&args).await,
         };

@@ -1,6 +1,10 @@
 //! The configuration of a serving hub: a file in the data folder, overridden by environment and flags.
 //!
 //! `pointbridge bootstrap` writes the file; every key of it has a flag and an environment variable of the same name.
+//! `pointbridge config` shows what comes out of it, by the fields' own types and comments: a text is shown where its
+//! field names a `format`, and masked where it does not.
+
+mod settings;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -8,11 +12,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{ALLOWANCE_MAX, Allowance};
 use crate::peer::TrustDomain;
+use crate::pki::{CLIENT_CA_PEM, CRL_PEM};
+use crate::telemetry::FILTER_DEFAULT;
 use crate::tls::{CrlFile, Fingerprint, ServerFiles};
+
+pub use settings::{Key, Layers, Setting, Source, keys};
 
 /// The file's name in the data folder.
 pub const CONFIG_FILE: &str = "pointbridge.toml";
@@ -33,35 +42,43 @@ const LAME_DUCK_SECONDS_DEFAULT: u64 = 5;
 const LAME_DUCK_SECONDS_MAX: u64 = 20;
 
 /// What stands in the file. Every key may be missing. Paths are relative to the data folder.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConfigFile {
     /// Address and port to listen on.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "address"))]
     pub listen: Option<SocketAddr>,
     /// The trust domain of every SPIFFE id.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "name"), example = "alliance.example")]
     pub trust_domain: Option<String>,
     /// The hub's certificate chain, PEM.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "path"))]
     pub certificate: Option<PathBuf>,
-    /// Its private key, PEM, 0600.
+    /// The hub's private key, PEM, 0600.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "path"))]
     pub key: Option<PathBuf>,
     /// The CAs of client certificates, PEM.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "path"))]
     pub client_ca: Option<PathBuf>,
     /// The revocation lists of those CAs, PEM.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "path"))]
     pub client_crl: Option<PathBuf>,
     /// CAs whose certificates cannot be revoked, because they have no list: SHA-256 of each CA's certificate, in hex.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "fingerprint"))]
     pub allow_ca_without_crl: Option<Vec<String>>,
     /// How long the hub goes on serving once it was asked to stop, 0–20 s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lame_duck_seconds: Option<u64>,
     /// What is logged: a level, or levels by module.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "filter"))]
     pub log: Option<String>,
     /// Whether callers may list services by reflection.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,7 +98,7 @@ pub struct ConfigFile {
 }
 
 /// Whether what a hub does counts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Environment {
     /// It does. The default, so that no hub can forget to say so.
@@ -118,13 +135,45 @@ impl ConfigFile {
     /// Reads the file of a data folder; one that is missing says nothing.
     ///
     /// # Errors
-    /// Where it cannot be read, with the line that is wrong.
+    /// Where it cannot be read; else [`Mistakes`], each with its key.
     pub fn read(data: &Path) -> anyhow::Result<Self> {
+        let (read, mistakes) = Self::read_good(data)?;
+        if mistakes.is_empty() { Ok(read) } else { Err(Mistakes(mistakes).into()) }
+    }
+
+    /// Reads what is good in the file of a data folder, and tells what is not.
+    ///
+    /// # Errors
+    /// Where the file is there and cannot be read.
+    pub fn read_good(data: &Path) -> anyhow::Result<(Self, Vec<String>)> {
         let path = data.join(CONFIG_FILE);
         match std::fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text).with_context(|| format!("{} cannot be used", path.display())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Ok(text) => Ok(settings::parse(&path, &text)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok((Self::default(), Vec::new())),
             Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
+        }
+    }
+
+    /// What holds where nobody says anything. A key that is missing here has no value then.
+    #[must_use]
+    pub fn defaults(data: &Path) -> Self {
+        let allowance = Allowance::default();
+        let in_pki = |name: &str| Some(Path::new(PKI_FOLDER).join(name));
+        Self {
+            listen: LISTEN_DEFAULT.parse().ok(),
+            trust_domain: None,
+            certificate: in_pki("server.pem"),
+            key: in_pki("server.key"),
+            client_ca: in_pki(client_ca_default(data)),
+            client_crl: in_pki(CRL_PEM),
+            allow_ca_without_crl: Some(Vec::new()),
+            lame_duck_seconds: Some(LAME_DUCK_SECONDS_DEFAULT),
+            log: Some(FILTER_DEFAULT.to_owned()),
+            reflection: Some(true),
+            rate_per_second: Some(allowance.rate_per_second.get()),
+            rate_burst: Some(allowance.rate_burst.get()),
+            calls_in_flight_max: Some(allowance.calls_in_flight_max.get()),
+            environment: Some(Environment::default()),
         }
     }
 
@@ -171,10 +220,10 @@ impl ConfigFile {
         let tls = ServerFiles {
             certificate_pem: path(&self.certificate, "server.pem"),
             key_pem: path(&self.key, "server.key"),
-            client_ca_pem: path(&self.client_ca, "ca.pem"),
+            client_ca_pem: path(&self.client_ca, client_ca_default(data)),
             client_crl: match &self.client_crl {
                 Some(named) => CrlFile::Named(data.join(named)),
-                None => CrlFile::IfThere(path(&None, "crl.pem")),
+                None => CrlFile::IfThere(path(&None, CRL_PEM)),
             },
             authorities_without_crl: exempt(
                 self.allow_ca_without_crl.as_deref().unwrap_or_default(),
@@ -210,7 +259,7 @@ impl ConfigFile {
             (trust_domain, listen) => {
                 mistakes.extend(trust_domain.err());
                 mistakes.extend(listen.err());
-                Err(anyhow::anyhow!("the configuration cannot be used:\n  {}", mistakes.join("\n  ")))
+                Err(Mistakes(mistakes).into())
             }
         }
     }
@@ -251,6 +300,17 @@ fn exempt(texts: &[String], mistakes: &mut Vec<String>) -> BTreeSet<Fingerprint>
         }
     }
     found
+}
+
+/// Everything that is wrong with a configuration, each with its key and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the configuration cannot be used:\n  {}", .0.join("\n  "))]
+pub struct Mistakes(pub Vec<String>);
+
+/// The authorities of the development CA's folder; an older folder has its own one alone.
+fn client_ca_default(data: &Path) -> &'static str {
+    let is_there = |name: &str| data.join(PKI_FOLDER).join(name).exists();
+    if is_there("ca.pem") && !is_there(CLIENT_CA_PEM) { "ca.pem" } else { CLIENT_CA_PEM }
 }
 
 #[cfg(test)]
@@ -294,6 +354,19 @@ mod tests {
                 "{told}"
             );
         }
+    }
+
+    #[test]
+    fn a_folder_from_before_others_were_imported_is_served_with_its_own_authority() {
+        let folder = tempfile::tempdir().unwrap();
+        let pki = folder.path().join(PKI_FOLDER);
+        let default = || ConfigFile::defaults(folder.path()).client_ca.unwrap();
+        assert_eq!(default(), Path::new("pki/client-ca.pem"));
+        std::fs::create_dir(&pki).unwrap();
+        std::fs::write(pki.join("ca.pem"), "").unwrap();
+        assert_eq!(default(), Path::new("pki/ca.pem"));
+        std::fs::write(pki.join(CLIENT_CA_PEM), "").unwrap();
+        assert_eq!(default(), Path::new("pki/client-ca.pem"));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
 /// The permission bits of the group and of all others.
-const MODE_OF_OTHERS: u32 = 0o077;
+pub(crate) const MODE_OF_OTHERS: u32 = 0o077;
 
 /// Why a secret could not be read or written.
 #[derive(Debug, Error)]
@@ -139,7 +139,7 @@ fn write_through(mut file: File, path: &Path, text: &str) -> Result<(), SecretFi
 }
 
 /// Makes a new name in a folder durable; without it, a power cut can forget the file.
-fn sync_folder_of(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
         _ => File::open(".")?.sync_all(),

@@ -6,7 +6,7 @@
 use tracing_subscriber::EnvFilter;
 
 /// What is logged where nothing else is asked for.
-const FILTER_DEFAULT: &str = "info";
+pub const FILTER_DEFAULT: &str = "info";
 
 /// Starts logging. `filter` is in the form of `RUST_LOG`: a level, or levels by module.
 ///

@@ -14,7 +14,7 @@ use super::{DataArgs, out};
 use crate::config::{CONFIG_FILE, ConfigFile, DATABASE_FILE, PKI_FOLDER};
 use crate::keys::{KEY_RING_FILE, KeyRing};
 use crate::peer::{Principal, TrustDomain};
-use crate::pki::{Ca, LeafRequest};
+use crate::pki::{CRL_DAYS_DEFAULT, CRL_PEM, Ca, LeafRequest};
 
 /// How long the development CA's own certificates live.
 const SERVER_DAYS: u32 = 365;
@@ -70,15 +70,12 @@ pub(super) async fn run(args: &BootstrapArgs) -> anyhow::Result<ExitCode> {
     note("database", &database, is_new);
 
     let pki = data.join(PKI_FOLDER);
-    let is_new = !pki.join("ca.key").exists();
     folder(&pki)?;
-    let ca = if is_new { Ca::init(&pki, &trust_domain)? } else { Ca::open(&pki)? };
-    anyhow::ensure!(
-        ca.trust_domain().as_str() == trust_domain.as_str(),
-        "the CA in {} is for another trust domain",
-        pki.display()
-    );
+    let (ca, is_new) = authority(&pki, &trust_domain)?;
     note("development CA", &pki, is_new);
+    // A folder from before there were lists gets its own here.
+    let is_new = ca.complete(CRL_DAYS_DEFAULT)? || is_new;
+    note("revocation list", &pki.join(CRL_PEM), is_new);
 
     let server = pki.join("server.pem");
     let is_new = !server.exists();
@@ -101,6 +98,18 @@ pub(super) async fn run(args: &BootstrapArgs) -> anyhow::Result<ExitCode> {
     out::line(table);
     out::line(format_args!("start the hub with: pointbridge serve --data {}", data.display()));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The development CA of the folder, made where there is none. Answers whether it was.
+fn authority(pki: &Path, trust_domain: &TrustDomain) -> anyhow::Result<(Ca, bool)> {
+    let is_new = !pki.join("ca.key").exists();
+    let ca = if is_new { Ca::init(pki, trust_domain)? } else { Ca::open(pki)? };
+    anyhow::ensure!(
+        ca.trust_domain().as_str() == trust_domain.as_str(),
+        "the CA in {} is for another trust domain",
+        pki.display()
+    );
+    Ok((ca, is_new))
 }
 
 /// Writes the configuration file, unless there is one. Answers whether it did.

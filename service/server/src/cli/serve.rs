@@ -13,10 +13,10 @@ use crate::config::{ConfigFile, Environment};
 use crate::serve::{Ready, STOP_MAX, Stopped, Tweaks};
 use crate::telemetry;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct ServeArgs {
     #[command(flatten)]
-    data: DataArgs,
+    pub(super) data: DataArgs,
     /// Address and port to listen on; port 0 takes a free one. 127.0.0.1:7443 if nothing else says so.
     #[arg(long, env = "POINTBRIDGE_LISTEN", value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
@@ -67,9 +67,9 @@ pub(super) struct ServeArgs {
     connection_age_seconds: Option<u64>,
 }
 
-pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
-    let data = args.data.data;
-    let flags = ConfigFile {
+/// What flags and environment say.
+pub(super) fn settings(args: ServeArgs) -> anyhow::Result<ConfigFile> {
+    Ok(ConfigFile {
         listen: args.listen,
         trust_domain: args.trust_domain,
         certificate: args.certificate.map(std::path::absolute).transpose()?,
@@ -84,7 +84,12 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         rate_burst: args.rate_burst,
         calls_in_flight_max: args.calls_in_flight_max,
         environment: args.environment,
-    };
+    })
+}
+
+pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
+    let data = args.data.data.clone();
+    let flags = settings(args.clone())?;
     let config = ConfigFile::read(&data)?.overridden_by(flags).resolve(&data)?;
     telemetry::start_logging(config.log.as_deref())?;
     let mut terminate = signal(SignalKind::terminate())?;

@@ -1,41 +1,42 @@
-//! The authority itself: `ca.pem` and `ca.key` in a folder.
+//! The authority itself: `ca.pem` and `ca.key` in a folder, and those that it took the place of.
 //!
-//! The trust domain stands in the authority's certificate, as its only URI, so that the folder needs no third file
-//! that could disagree.
+//! The trust domain stands in the authority's certificate, as its only URI, so that the folder needs no other file
+//! that could disagree. Absent: intermediate authorities.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData,
     SanType, SerialNumber,
 };
-use x509_parser::extensions::GeneralName;
-use x509_parser::parse_x509_certificate;
-use x509_parser::pem::parse_x509_pem;
+use rustls_pki_types::CertificateDer;
+use zeroize::Zeroizing;
 
-use super::PkiError;
+use super::certificate::{Certificate, certificates_in};
+use super::crl::CRL_DAYS_DEFAULT;
+use super::folder::{self, CA_KEY, CA_PEM, CLIENT_CA_PEM, CRL_PEM, RETIRED, Staged};
+use super::journal::Journal;
+use super::{Moment, PkiError, trusted};
 use crate::peer::TrustDomain;
 use crate::secret_file;
 
-/// The authority's certificate in its folder.
-pub(super) const CA_PEM: &str = "ca.pem";
-/// The authority's key in its folder.
-const CA_KEY: &str = "ca.key";
-
-const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
 /// Ten years, leap days counted.
-const CA_DAYS: u64 = 3_653;
+const CA_DAYS: u32 = 3_653;
 /// Certificates begin a little in the past, for clocks that run behind.
-const BACKDATED: Duration = Duration::from_mins(5);
+pub(super) const BACKDATED_SECONDS: i64 = 5 * 60;
+
+/// A certificate that signs, with its key.
+pub(super) struct Authority {
+    pub(super) certificate: Certificate,
+    pub(super) issuer: Issuer<'static, KeyPair>,
+}
 
 /// An authority that can sign.
 pub struct Ca {
     folder: PathBuf,
     trust_domain: TrustDomain,
-    issuer: Issuer<'static, KeyPair>,
+    authority: Authority,
 }
 
 impl std::fmt::Debug for Ca {
@@ -45,28 +46,31 @@ impl std::fmt::Debug for Ca {
 }
 
 impl Ca {
-    /// Makes an authority in a folder, for ten years: `ca.pem`, and `ca.key` with mode 0600.
+    /// Makes an authority in a folder, for ten years, with an empty revocation list that is good for 30 days.
+    ///
+    /// # Errors
+    /// See [`Ca::init_for`].
+    pub fn init(folder: &Path, trust_domain: &TrustDomain) -> Result<Self, PkiError> {
+        Self::init_for(folder, trust_domain, CRL_DAYS_DEFAULT)
+    }
+
+    /// Makes an authority in a folder, for ten years: `ca.pem`, `ca.key` with mode 0600, the hub's file of
+    /// authorities, and an empty revocation list that is good for `crl_days`.
     ///
     /// # Errors
     /// The folder has an authority already (its files are never overwritten), or cannot be written.
-    pub fn init(folder: &Path, trust_domain: &TrustDomain) -> Result<Self, PkiError> {
-        let certificate_path = folder.join(CA_PEM);
-        let key_path = folder.join(CA_KEY);
-        for path in [&certificate_path, &key_path] {
+    pub fn init_for(folder: &Path, trust_domain: &TrustDomain, crl_days: u32) -> Result<Self, PkiError> {
+        for path in [folder.join(CA_PEM), folder.join(CA_KEY)] {
             if path.exists() {
-                return Err(PkiError::CaExists { path: path.clone() });
+                return Err(PkiError::CaExists { path });
             }
         }
         secret_file::create_folder(folder)?;
-        let params = ca_params(trust_domain)?;
-        let key = KeyPair::generate()?;
-        let certificate = params.self_signed(&key)?;
-        secret_file::create(&key_path, &zeroize::Zeroizing::new(key.serialize_pem()))?;
-        write_certificate(&certificate_path, &certificate.pem())?;
-        let issuer = Issuer::new(params, key);
-        let list = empty_list()?.signed_by(&issuer)?;
-        write_certificate(&folder.join("crl.pem"), &list.pem()?)?;
-        Ok(Self { folder: folder.to_owned(), trust_domain: trust_domain.clone(), issuer })
+        let new = New::stage(folder, trust_domain)?;
+        new.settle()?;
+        let ca = Self::open(folder)?;
+        ca.complete(crl_days)?;
+        Ok(ca)
     }
 
     /// Opens the authority of a folder.
@@ -74,21 +78,37 @@ impl Ca {
     /// # Errors
     /// There is none, its key is open to others, or its files are damaged or not of one pair.
     pub fn open(folder: &Path) -> Result<Self, PkiError> {
-        let certificate_path = folder.join(CA_PEM);
-        let key_path = folder.join(CA_KEY);
+        let (certificate_path, key_path) = (folder.join(CA_PEM), folder.join(CA_KEY));
         if !certificate_path.exists() || !key_path.exists() {
             return Err(PkiError::CaMissing { path: folder.to_owned() });
         }
-        let malformed = |path: &Path, reason: String| PkiError::CaMalformed { path: path.to_owned(), reason };
-        let key = KeyPair::from_pem(&secret_file::read(&key_path)?)
-            .map_err(|_| malformed(&key_path, "it holds no usable private key".to_owned()))?;
-        let pem = fs::read_to_string(&certificate_path)
-            .map_err(|error| malformed(&certificate_path, error.to_string()))?;
-        let trust_domain =
-            trust_domain_of(&pem, &key).map_err(|reason| malformed(&certificate_path, reason.to_owned()))?;
-        let issuer = Issuer::from_ca_cert_pem(&pem, key)
-            .map_err(|error| malformed(&certificate_path, error.to_string()))?;
-        Ok(Self { folder: folder.to_owned(), trust_domain, issuer })
+        let authority = match Authority::open(&certificate_path, &key_path) {
+            // A change of authority that was cut off between its two files is finished.
+            Err(PkiError::CaMalformed { .. }) if Self::finish_change(folder, &key_path)? => {
+                Authority::open(&certificate_path, &key_path)?
+            }
+            other => other?,
+        };
+        let trust_domain = trust_domain_of(&authority.certificate)
+            .map_err(|reason| malformed(&certificate_path, reason.to_owned()))?;
+        Ok(Self { folder: folder.to_owned(), trust_domain, authority })
+    }
+
+    /// Writes what the hub reads beside the authority, as far as it is missing. Answers whether something was.
+    ///
+    /// # Errors
+    /// A file cannot be written, or one that is there is damaged.
+    pub fn complete(&self, crl_days: u32) -> Result<bool, PkiError> {
+        let locked = folder::lock(&self.folder)?;
+        let is_missing = |name: &str| !self.folder.join(name).exists();
+        let (ca_is_missing, crl_is_missing) = (is_missing(CLIENT_CA_PEM), is_missing(CRL_PEM));
+        if crl_is_missing {
+            self.publish(&locked, &trusted::authorities(&self.folder)?, Some(crl_days))?;
+        }
+        if ca_is_missing {
+            trusted::write_authorities(&self.folder, std::slice::from_ref(&self.authority.certificate))?;
+        }
+        Ok(ca_is_missing || crl_is_missing)
     }
 
     /// The trust domain of every principal that this authority signs for.
@@ -103,51 +123,127 @@ impl Ca {
         &self.folder
     }
 
+    /// The authority's own certificate.
+    #[must_use]
+    pub fn certificate(&self) -> &Certificate {
+        &self.authority.certificate
+    }
+
     pub(super) fn issuer(&self) -> &Issuer<'static, KeyPair> {
-        &self.issuer
+        &self.authority.issuer
+    }
+
+    /// The authorities that this one took the place of, and that still sign revocation lists.
+    pub(super) fn retired(&self) -> Result<Vec<Authority>, PkiError> {
+        let folder = self.folder.join(RETIRED);
+        if !folder.is_dir() {
+            return Ok(Vec::new());
+        }
+        let mut retired = Vec::new();
+        for path in folder::pem_files(&folder)? {
+            let key = path.with_extension("key");
+            if !key.exists() {
+                continue;
+            }
+            let authority = Authority::open(&path, &key)?;
+            if authority.certificate != self.authority.certificate {
+                retired.push(authority);
+            }
+        }
+        Ok(retired)
+    }
+
+    /// The certificates of every authority of the folder, the one that signs first.
+    pub(super) fn own_certificates(&self) -> Result<Vec<Certificate>, PkiError> {
+        let retired = self.retired()?;
+        let own = self.authority.certificate.clone();
+        Ok(std::iter::once(own).chain(retired.into_iter().map(|one| one.certificate)).collect())
+    }
+
+    pub(super) fn journal(&self) -> Result<Journal, PkiError> {
+        Journal::read(&self.folder)
+    }
+
+    /// Whether the new certificate of a change belongs to the new key that is in place already; then it follows.
+    fn finish_change(folder: &Path, key_path: &Path) -> Result<bool, PkiError> {
+        let certificate_path = folder.join(CA_PEM);
+        let staged = Staged::left_beside(&certificate_path);
+        if Authority::open(staged.beside(), key_path).is_err() {
+            return Ok(false);
+        }
+        staged.settle()?;
+        Ok(true)
+    }
+
+    /// Refuses to sign what would outlive the authority.
+    pub(super) fn outlives(&self, until: Moment) -> Result<(), PkiError> {
+        let ends = self.authority.certificate.not_after;
+        if until > ends {
+            let path = self.folder.join(CA_PEM);
+            return Err(PkiError::CaEndsFirst { path, ends: ends.to_string() });
+        }
+        Ok(())
+    }
+}
+
+impl Authority {
+    pub(super) fn open(certificate_path: &Path, key_path: &Path) -> Result<Self, PkiError> {
+        let key = KeyPair::from_pem(&secret_file::read(key_path)?)
+            .map_err(|_| malformed(key_path, "it holds no usable private key".to_owned()))?;
+        let certificates = certificates_in(certificate_path, &folder::read(certificate_path)?)
+            .map_err(|error| malformed(certificate_path, error.to_string()))?;
+        let [certificate] = <[Certificate; 1]>::try_from(certificates)
+            .map_err(|_| malformed(certificate_path, "it holds more than one certificate".to_owned()))?;
+        if !certificate.has_public_key(key.der_bytes()) {
+            return Err(malformed(certificate_path, "ca.key is not its key".to_owned()));
+        }
+        let issuer = Issuer::from_ca_cert_der(&CertificateDer::from(certificate.der.as_slice()), key)
+            .map_err(|error| malformed(certificate_path, error.to_string()))?;
+        Ok(Self { certificate, issuer })
+    }
+}
+
+/// A new authority that is written and not yet in its place.
+pub(super) struct New {
+    key: Staged,
+    certificate: Staged,
+}
+
+impl New {
+    pub(super) fn stage(folder: &Path, trust_domain: &TrustDomain) -> Result<Self, PkiError> {
+        let key = KeyPair::generate()?;
+        let certificate = ca_params(trust_domain)?.self_signed(&key)?;
+        Ok(Self {
+            key: folder::stage_secret(&folder.join(CA_KEY), &Zeroizing::new(key.serialize_pem()))?,
+            certificate: folder::stage_public(&folder.join(CA_PEM), &certificate.pem())?,
+        })
+    }
+
+    /// The key first: a certificate that is left beside its place can then be told to be the key's.
+    pub(super) fn settle(self) -> Result<(), PkiError> {
+        self.key.settle()?;
+        self.certificate.settle()
     }
 }
 
 /// Parameters with a fresh random serial number that are valid for a number of days from (almost) now.
-pub(super) fn params_valid_for(days: u64) -> Result<CertificateParams, PkiError> {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_err(|_| PkiError::Cryptography("the clock stands before 1970".to_owned()))?;
-    // Whole seconds: X.509 has no fractions.
-    let now = Duration::from_secs(now.as_secs());
+pub(super) fn params_valid_for(now: Moment, days: u32) -> Result<CertificateParams, PkiError> {
+    let at = |moment: Moment| -> Duration { moment.since_epoch() };
     let epoch = rcgen::date_time_ymd(1970, 1, 1);
     let mut params = CertificateParams::default();
-    params.not_before = epoch + now.saturating_sub(BACKDATED);
-    params.not_after = epoch + now.saturating_add(Duration::from_secs(days.saturating_mul(SECONDS_PER_DAY)));
+    params.not_before = epoch + at(now.minus_seconds(BACKDATED_SECONDS));
+    params.not_after = epoch + at(now.plus_days(days));
     params.serial_number = Some(SerialNumber::from_slice(&random_serial()?));
     params.use_authority_key_identifier_extension = true;
     Ok(params)
 }
 
-/// A revocation list with nobody on it.
-fn empty_list() -> Result<rcgen::CertificateRevocationListParams, PkiError> {
-    let times = params_valid_for(30)?;
-    Ok(rcgen::CertificateRevocationListParams {
-        this_update: times.not_before,
-        next_update: times.not_after,
-        crl_number: SerialNumber::from(1_u64),
-        issuing_distribution_point: None,
-        revoked_certs: Vec::new(),
-        key_identifier_method: rcgen::KeyIdMethod::Sha256,
-    })
-}
-
-/// Writes a certificate where none is.
-pub(super) fn write_certificate(path: &Path, pem: &str) -> Result<(), PkiError> {
-    let written =
-        fs::OpenOptions::new().write(true).create_new(true).open(path).and_then(|mut file| {
-            io::Write::write_all(&mut file, pem.as_bytes()).and_then(|()| file.sync_all())
-        });
-    written.map_err(|source| PkiError::Unwritable { path: path.to_owned(), source })
+fn malformed(path: &Path, reason: String) -> PkiError {
+    PkiError::CaMalformed { path: path.to_owned(), reason }
 }
 
 fn ca_params(trust_domain: &TrustDomain) -> Result<CertificateParams, PkiError> {
-    let mut params = params_valid_for(CA_DAYS)?;
+    let mut params = params_valid_for(Moment::now()?, CA_DAYS)?;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     // The name has a random part: where two authorities overlap, a verifier finds the right one by name.
@@ -158,19 +254,14 @@ fn ca_params(trust_domain: &TrustDomain) -> Result<CertificateParams, PkiError> 
     Ok(params)
 }
 
-/// Reads the trust domain from an authority's certificate, and checks that the key is the certificate's own.
-fn trust_domain_of(pem: &str, key: &KeyPair) -> Result<TrustDomain, &'static str> {
-    let (_, block) = parse_x509_pem(pem.as_bytes()).map_err(|_| "it is no PEM")?;
-    let (_, certificate) = parse_x509_certificate(&block.contents).map_err(|_| "it is no certificate")?;
-    if certificate.public_key().subject_public_key.data.as_ref() != key.der_bytes() {
-        return Err("ca.key is not its key");
-    }
-    let names = certificate.subject_alternative_name().ok().flatten().ok_or("it names no trust domain")?;
-    match names.value.general_names.as_slice() {
-        [GeneralName::URI(uri)] => uri
+/// Reads the trust domain from an authority's certificate.
+pub(super) fn trust_domain_of(certificate: &Certificate) -> Result<TrustDomain, &'static str> {
+    match certificate.uris.as_slice() {
+        [uri] => uri
             .strip_prefix("spiffe://")
             .and_then(|text| TrustDomain::parse(text).ok())
             .ok_or("its URI is no trust domain"),
+        [] => Err("it names no trust domain"),
         _ => Err("it does not carry exactly one URI"),
     }
 }

@@ -1,24 +1,27 @@
 //! Issuing: one client or server certificate with a fresh key.
 //!
 //! The authority signs leaves itself, so the chain is the leaf alone; the authority's own certificate is not
-//! repeated in it, since the other end must hold it anyway.
+//! repeated in it, since the other end must hold it anyway. A certificate stands in the journal before it stands in
+//! its file.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType};
 use zeroize::Zeroizing;
 
-use super::PkiError;
-use super::ca::{CA_PEM, Ca, params_valid_for, write_certificate};
+use super::ca::{Ca, params_valid_for};
+use super::certificate::Certificate;
+use super::folder::{self, CA_PEM, HUB_CA_PEM, Locked};
+use super::journal::{Entry, IssuedEntry, Journal};
+use super::{Moment, PkiError};
 use crate::peer::Principal;
-use crate::secret_file;
 
 /// The longest life of a leaf, in days.
-const LEAF_DAYS_MAX: u32 = 825;
+pub(super) const LEAF_DAYS_MAX: u32 = 825;
 /// The most host names of one server certificate.
 const SERVER_NAMES_MAX: usize = 32;
+/// Names of the authority's own files.
+const RESERVED: [&str; 4] = ["ca", "client-ca", "crl", "hub-ca"];
 /// The longest common name that X.509 allows, in bytes.
 const COMMON_NAME_BYTES_MAX: usize = 64;
 
@@ -29,6 +32,17 @@ pub enum LeafUse {
     Client(Principal),
     /// A server: the DNS names and IP addresses by which clients reach it, 1–32.
     Server(Vec<String>),
+}
+
+impl LeafUse {
+    /// The principal's path, or the server's names joined by commas.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Client(principal) => principal.to_string(),
+            Self::Server(names) => names.join(", "),
+        }
+    }
 }
 
 /// What to do with a certificate of the same file name.
@@ -90,37 +104,93 @@ pub struct Issued {
     pub certificate_pem: PathBuf,
     /// Its key, mode 0600.
     pub key_pem: PathBuf,
-    /// The authority that signed it.
+    /// The authorities by which a client knows the hub: two while one takes the other's place.
     pub ca_pem: PathBuf,
+    /// When it ends.
+    pub not_after: Moment,
+}
+
+/// A certificate to sign and to put in its place.
+pub(super) struct Order<'a> {
+    pub(super) leaf_use: &'a LeafUse,
+    pub(super) days: u32,
+    pub(super) certificate_pem: PathBuf,
+    pub(super) key_pem: PathBuf,
+    /// The key that it keeps; a fresh one is made where there is none.
+    pub(super) key: Option<KeyPair>,
 }
 
 impl Ca {
     /// Issues a certificate with a fresh key and writes both beside the authority: `<name>.pem`, `<name>.key`.
     ///
     /// # Errors
-    /// In this order: the request breaks a rule, the principal is of another trust domain, files of that name exist
-    /// and are to be kept, or the files cannot be written.
+    /// In this order: the request breaks a rule, files of that name exist and are to be kept, the principal is of
+    /// another trust domain, the authority ends before the certificate would, or the files cannot be written.
     pub fn issue(&self, request: &LeafRequest) -> Result<Issued, PkiError> {
         check_form(request)?;
-        let params = self.leaf_params(request)?;
-        let issued = Issued {
+        let order = Order {
+            leaf_use: &request.leaf_use,
+            days: request.days,
             certificate_pem: self.folder().join(format!("{}.pem", request.file_stem)),
             key_pem: self.folder().join(format!("{}.key", request.file_stem)),
-            ca_pem: self.folder().join(CA_PEM),
+            key: None,
         };
-        make_room(&issued, request.existing)?;
-        let key = KeyPair::generate()?;
-        let certificate = params.signed_by(&key, self.issuer())?;
-        secret_file::create(&issued.key_pem, &Zeroizing::new(key.serialize_pem()))?;
-        write_certificate(&issued.certificate_pem, &certificate.pem())?;
-        Ok(issued)
+        let locked = folder::lock(self.folder())?;
+        if request.existing == Existing::Keep {
+            let mut files = [&order.key_pem, &order.certificate_pem].into_iter();
+            if let Some(path) = files.find(|path| path.exists()) {
+                return Err(PkiError::LeafExists { path: path.clone() });
+            }
+        }
+        self.carry_out(&locked, order)
     }
 
-    fn leaf_params(&self, request: &LeafRequest) -> Result<CertificateParams, PkiError> {
-        let mut params = params_valid_for(request.days.into())?;
+    /// Signs, notes it in the journal, and puts certificate and key in their places, one right after the other.
+    pub(super) fn carry_out(&self, locked: &Locked, order: Order<'_>) -> Result<Issued, PkiError> {
+        let now = Moment::now()?;
+        let params = self.leaf_params(order.leaf_use, now, order.days)?;
+        self.outlives(now.plus_days(order.days))?;
+        let is_kept = order.key.is_some();
+        let key = order.key.map_or_else(KeyPair::generate, Ok)?;
+        let signed = params.signed_by(&key, self.issuer())?;
+        let certificate =
+            Certificate::parse(signed.der()).map_err(|reason| PkiError::Cryptography(reason.to_owned()))?;
+        let file = order.certificate_pem.file_name().unwrap_or_default();
+        let entry = IssuedEntry {
+            at: now,
+            serial: certificate.serial.clone(),
+            name: order.leaf_use.name(),
+            file: file.to_string_lossy().into_owned(),
+            not_before: certificate.not_before,
+            not_after: certificate.not_after,
+            fingerprint: certificate.fingerprint.clone(),
+            authority: self.certificate().fingerprint.clone(),
+        };
+        Journal::append(self.folder(), locked, &Entry::Issued(entry))?;
+        let staged = folder::stage_public(&order.certificate_pem, &certificate.pem())?;
+        if !is_kept {
+            let text = Zeroizing::new(key.serialize_pem());
+            folder::stage_secret(&order.key_pem, &text)?.settle()?;
+        }
+        staged.settle()?;
+        Ok(Issued {
+            certificate_pem: order.certificate_pem,
+            key_pem: order.key_pem,
+            ca_pem: self.hub_ca_pem(),
+            not_after: certificate.not_after,
+        })
+    }
+
+    fn hub_ca_pem(&self) -> PathBuf {
+        let both = self.folder().join(HUB_CA_PEM);
+        if both.exists() { both } else { self.folder().join(CA_PEM) }
+    }
+
+    fn leaf_params(&self, leaf_use: &LeafUse, now: Moment, days: u32) -> Result<CertificateParams, PkiError> {
+        let mut params = params_valid_for(now, days)?;
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        let (common_name, usage) = match &request.leaf_use {
+        let (common_name, usage) = match leaf_use {
             LeafUse::Client(principal) => {
                 if principal.trust_domain() != self.trust_domain() {
                     return Err(PkiError::TrustDomainForeign {
@@ -155,10 +225,11 @@ fn check_form(request: &LeafRequest) -> Result<(), PkiError> {
     let well_formed = (1..=200).contains(&stem.len())
         && stem.bytes().all(allowed)
         && stem.starts_with(|first: char| first.is_ascii_alphanumeric());
-    if !well_formed || stem == "ca" {
+    if !well_formed || RESERVED.contains(&stem) {
         return refused(format!(
             "{stem:?} is no name for a certificate's files: use lower-case letters, digits, dots, dashes and \
-             underscores, and not `ca`"
+             underscores, and none of {}",
+            RESERVED.join(", ")
         ));
     }
     match &request.leaf_use {
@@ -181,27 +252,6 @@ fn server_names(names: &[String]) -> Result<Vec<SanType>, PkiError> {
             Ok(SanType::DnsName(name.as_str().try_into()?))
         })
         .collect()
-}
-
-/// Refuses where a file is in the way, or clears the way when told to.
-fn make_room(issued: &Issued, existing: Existing) -> Result<(), PkiError> {
-    for path in [&issued.key_pem, &issued.certificate_pem] {
-        match existing {
-            Existing::Keep if path.exists() => return Err(PkiError::LeafExists { path: path.clone() }),
-            Existing::Keep => {}
-            Existing::Replace => remove_if_there(path)?,
-        }
-    }
-    Ok(())
-}
-
-fn remove_if_there(path: &Path) -> Result<(), PkiError> {
-    match fs::remove_file(path) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => {
-            Err(PkiError::Unwritable { path: path.to_owned(), source })
-        }
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

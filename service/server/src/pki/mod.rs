@@ -1,8 +1,19 @@
 //! A small certificate authority for development and for closed installations.
 //!
 //! It makes what mutual TLS needs and no more: one self-signed authority per folder, client certificates with one
-//! SPIFFE id, server certificates with host names. Keys are ECDSA P-256 in files of mode 0600. Absent: revocation
-//! lists, intermediate authorities, certificate requests, and any reading of the hub's database: issuing a
+//! SPIFFE id, server certificates with host names, a revocation list. Keys are ECDSA P-256 in files of mode 0600.
+//!
+//! | file | what it is | who writes it |
+//! | --- | --- | --- |
+//! | `ca.pem`, `ca.key` | the authority that signs | [`ca`], [`rotate`] |
+//! | `<name>.pem`, `<name>.key` | a certificate and its key | [`leaf`], [`renew`] |
+//! | `client-ca.pem` | whose client certificates the hub takes | [`trusted`] |
+//! | `crl.pem` | what is revoked, one list for each of them | [`revoke`], [`trusted`] |
+//! | `hub-ca.pem` | who signs the hub's certificate, while that changes | [`rotate`] |
+//! | `journal.jsonl` | what was issued and revoked | [`journal`] |
+//! | `retired/` | authorities that were replaced | [`rotate`] |
+//!
+//! Absent: intermediate authorities, certificate requests, and any reading of the hub's database: issuing a
 //! certificate registers nobody.
 //!
 //! ```
@@ -20,78 +31,32 @@
 //! ```
 
 mod ca;
+mod certificate;
+mod crl;
+mod error;
+#[cfg(test)]
+mod fixture;
+mod folder;
+mod inspect;
+mod journal;
 mod leaf;
-
-use std::io;
-use std::path::PathBuf;
-
-use thiserror::Error;
-
-use crate::secret_file::SecretFileError;
+mod moment;
+mod renew;
+mod revoke;
+mod rotate;
+mod trusted;
+mod verdict;
 
 pub use ca::Ca;
+pub use certificate::{Certificate, Usage, plain_hex, read_certificates};
+pub use crl::{CRL_DAYS_DEFAULT, Reason, RevocationList, RevokedCertificate};
+pub use error::PkiError;
+pub use folder::{CLIENT_CA_PEM, CRL_PEM};
+pub use inspect::{Finding, Inspection, KeyFile, Kind};
 pub use leaf::{Existing, Issued, LeafRequest, LeafUse};
-
-/// Why an authority or a certificate could not be made.
-#[derive(Debug, Error)]
-pub enum PkiError {
-    /// The folder has an authority already.
-    #[error(
-        "{} exists: the folder has an authority already; use it, or choose another folder", path.display()
-    )]
-    CaExists {
-        /// The file in the way.
-        path: PathBuf,
-    },
-    /// The folder has no authority.
-    #[error("there is no authority in {}: make one with `pointbridge pki init`", path.display())]
-    CaMissing {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// The authority's certificate or key cannot be used.
-    #[error("{} is not an authority that `pointbridge pki init` made: {reason}", path.display())]
-    CaMalformed {
-        /// The file at fault.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The principal is of another trust domain than the authority.
-    #[error("the authority signs for the trust domain {expected}, not for {found}")]
-    TrustDomainForeign {
-        /// The authority's trust domain.
-        expected: String,
-        /// The principal's.
-        found: String,
-    },
-    /// The request breaks a rule.
-    #[error("{0}")]
-    RequestRefused(String),
-    /// A certificate or key of that name is there already.
-    #[error("{} exists: choose another name, or ask for it to be replaced", path.display())]
-    LeafExists {
-        /// The file in the way.
-        path: PathBuf,
-    },
-    /// A key file could not be read or written.
-    #[error(transparent)]
-    Key(#[from] SecretFileError),
-    /// A certificate file could not be written.
-    #[error("cannot write {}: {source}", path.display())]
-    Unwritable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The cryptography failed: no randomness, or a value that it cannot encode.
-    #[error("the certificate could not be made: {0}")]
-    Cryptography(String),
-}
-
-impl From<rcgen::Error> for PkiError {
-    fn from(error: rcgen::Error) -> Self {
-        Self::Cryptography(error.to_string())
-    }
-}
+pub use moment::Moment;
+pub use renew::{KeyChoice, Renewal};
+pub use revoke::{Known, Revocation, Target};
+pub use rotate::{Removed, Rotated, remove};
+pub use trusted::{Imported, authorities, import, lists};
+pub use verdict::Verdict;

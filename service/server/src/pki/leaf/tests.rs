@@ -1,7 +1,9 @@
 //! What an authority makes, read back with an independent parser.
 
 use std::collections::HashSet;
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls_pki_types::CertificateDer;
@@ -11,6 +13,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::*;
 use crate::peer::TrustDomain;
+use crate::pki::fixture::Home;
 
 fn home() -> TrustDomain {
     TrustDomain::parse("hub.test").unwrap()
@@ -22,6 +25,14 @@ fn till() -> Principal {
 
 fn mode_of(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
 }
 
 fn der(path: &Path) -> CertificateDer<'static> {
@@ -143,21 +154,34 @@ fn a_certificate_is_replaced_only_when_told() {
     assert!(said.contains("till-7.key") && said.contains("replaced"), "{said}");
     assert_eq!(fs::read(&first.key_pem).unwrap(), before);
     let second = ca.issue(&LeafRequest::client(till(), 1).replacing()).unwrap();
-    assert_eq!(second, first);
+    assert_eq!(second.certificate_pem, first.certificate_pem);
     assert_ne!(fs::read(&first.key_pem).unwrap(), before);
     assert_eq!(mode_of(&first.key_pem), 0o600);
+}
+
+#[test]
+fn nothing_is_signed_that_would_outlive_the_authority() {
+    let home = Home::ending(2022);
+    let request = LeafRequest::client(till(), 1);
+    let said = home.ca.issue(&request).unwrap_err().to_string();
+    assert!(said.contains("ends on 2022-01-01") && said.contains("rotate-ca"), "{said}");
+    assert!(!home.at("partner.airline.partner.till-7.key").exists());
+    Home::ending(2090).ca.issue(&request).unwrap();
 }
 
 #[test]
 fn a_request_that_breaks_a_rule_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let ca = Ca::init(folder.path(), &home()).unwrap();
+    let before = names_in(folder.path());
     let stranger =
         Principal::from_path("operator/alice", &TrustDomain::parse("other.test").unwrap()).unwrap();
     let cases = [
         LeafRequest::client(till(), 0),
         LeafRequest::client(till(), 826),
         LeafRequest::client(till(), 1).named("ca"),
+        LeafRequest::client(till(), 1).named("client-ca"),
+        LeafRequest::client(till(), 1).named("crl"),
         LeafRequest::client(till(), 1).named("../till"),
         LeafRequest::client(till(), 1).named(""),
         LeafRequest::client(till(), 1).named(".hidden"),
@@ -170,5 +194,6 @@ fn a_request_that_breaks_a_rule_writes_nothing() {
     for request in cases {
         assert!(ca.issue(&request).is_err(), "{request:?}");
     }
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
+    assert_eq!(names_in(folder.path()), before);
+    assert_eq!(ca.journal().unwrap().issued().count(), 0);
 }

@@ -1,0 +1,97 @@
+//! A change of authority: nobody notices until the old one is removed, and a power cut in the middle is finished.
+
+use super::super::fixture::{Home, TILL, certificate};
+use super::*;
+use crate::pki::{KeyChoice, LeafRequest, Reason, Target, Usage, lists};
+
+#[test]
+fn both_authorities_are_taken_and_revoke_until_the_old_one_is_removed() {
+    let mut home = Home::new();
+    let [till, wang] = [TILL, "operator/wang"].map(|path| home.issue(path, 30).certificate_pem);
+    home.ca.issue(&LeafRequest::server(&["hub.test"], 30)).unwrap();
+    let old = home.ca.certificate().clone();
+    let (changed, rotated) = home.ca.rotate().unwrap();
+    home.ca = changed;
+    assert_eq!(rotated.old, old);
+    assert_ne!(rotated.new, old);
+    assert!(home.is_let_in(&till) && home.is_let_in(&wang), "an old certificate is refused too early");
+    assert_eq!(read(&rotated.hub_ca_pem), [rotated.new.clone(), old.clone()]);
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    let kept = elsewhere.path().join("kept.pem");
+    fs::copy(&wang, &kept).unwrap();
+    for file in home.ca.renewable(None, Some(Usage::Client)).unwrap() {
+        let renewed = home.ca.renew(&file, None, KeyChoice::Fresh).unwrap();
+        assert_eq!(renewed.issued.ca_pem, rotated.hub_ca_pem);
+    }
+    assert!(certificate(&wang).is_signed_by(&rotated.new));
+    assert!(home.is_let_in(&wang) && home.is_let_in(&kept));
+    // Each list is signed by its own authority.
+    home.ca.revoke(&Target::File(kept.clone()), Reason::Superseded).unwrap();
+    assert!(home.is_let_in(&wang) && !home.is_let_in(&kept));
+    home.ca.revoke(&Target::File(till.clone()), Reason::KeyCompromise).unwrap();
+    assert!(!home.is_let_in(&till));
+    let both = lists(home.path()).unwrap();
+    assert_eq!(both.iter().map(|list| list.revoked.len()).collect::<Vec<_>>(), [1, 1]);
+
+    let removed = remove(home.path(), &old.fingerprint).unwrap();
+    let key = removed.deleted_key.unwrap();
+    assert!(!key.exists() && key.starts_with(home.at(RETIRED)));
+    assert!(home.verdict(&kept).says.contains("no authority"));
+    assert!(home.is_let_in(&wang));
+    assert_eq!(lists(home.path()).unwrap().len(), 1);
+    assert_eq!(read(&rotated.hub_ca_pem), [rotated.new]);
+}
+
+fn read(path: &Path) -> Vec<Certificate> {
+    read_certificates(path).unwrap()
+}
+
+#[test]
+fn a_change_that_was_cut_off_between_key_and_certificate_is_finished() {
+    let home = Home::new();
+    let staged = New::stage(home.path(), home.ca.trust_domain()).unwrap();
+    let next = certificate(&home.at("ca.pem.next"));
+    drop(staged);
+    fs::rename(home.at("ca.key.next"), home.at(CA_KEY)).unwrap();
+    let ca = Ca::open(home.path()).unwrap();
+    assert_eq!(*ca.certificate(), next);
+    assert_eq!(certificate(&home.at(CA_PEM)), next);
+}
+
+#[test]
+fn what_lies_beside_the_authority_and_is_not_its_own_is_left_alone() {
+    let (home, other) = (Home::new(), Home::new());
+    fs::copy(other.at(CA_PEM), home.at("ca.pem.next")).unwrap();
+    let before = home.ca.certificate().clone();
+    assert_eq!(*Ca::open(home.path()).unwrap().certificate(), before);
+    fs::copy(other.at(CA_KEY), home.at(CA_KEY)).unwrap();
+    fs::remove_file(home.at("ca.pem.next")).unwrap();
+    assert!(matches!(Ca::open(home.path()), Err(PkiError::CaMalformed { .. })));
+}
+
+#[test]
+fn changes_without_an_end_are_refused() {
+    let mut home = Home::new();
+    for _ in 0..RETIRED_MAX {
+        home.ca = home.ca.rotate().unwrap().0;
+    }
+    let before = home.ca.certificate().clone();
+    let said = home.ca.rotate().unwrap_err().to_string();
+    assert!(said.contains("pointbridge pki remove"), "{said}");
+    assert_eq!(*Ca::open(home.folder.path()).unwrap().certificate(), before);
+}
+
+#[test]
+fn the_authority_that_signs_can_be_taken_away_beside_another_and_keeps_its_key() {
+    let home = Home::new();
+    let foreign = super::super::fixture::Foreign::new("others");
+    crate::pki::import(home.path(), &foreign.ca(), Some(&foreign.crl(1, 2080))).unwrap();
+    let till = home.issue(TILL, 1).certificate_pem;
+    let removed = remove(home.path(), &home.ca.certificate().fingerprint).unwrap();
+    assert_eq!(removed.deleted_key, None);
+    assert!(!home.is_let_in(&till) && home.at(CA_KEY).exists());
+    // Nor does signing the lists anew bring it back.
+    assert!(home.ca.renew_crl(None).unwrap().is_empty());
+    assert_eq!(lists(home.path()).unwrap().len(), 1);
+}
