@@ -13,7 +13,9 @@ mod raw;
 mod scene;
 
 mod agreements;
+mod approvals;
 mod binary;
+mod credentials;
 mod dry_runs;
 mod exchanges;
 mod idempotency;

@@ -36,6 +36,10 @@ async fn bytes_that_are_no_message_are_told_apart_from_messages_that_break_rules
     for method in of_a_partner() {
         for bytes in garbage {
             let answer = send(&scene.market, method, bytes.to_vec()).await;
+            // What has no fields passes over every field that is well-formed.
+            if method.ends_with("/WhoAmI") && answer.is_ok() {
+                continue;
+            }
             // A field that a message does not have may be well-formed there.
             let refusal = Refusal::from(&answer.expect_err(method));
             assert_eq!(
