@@ -113,7 +113,7 @@ async fn an_empty_request_names_what_is_required_and_every_writing_one_needs_its
 async fn a_method_that_is_not_there_is_unknown_to_everybody_who_is_somebody() {
     let scene = Scene::open().await;
     let paths = [
-        "/pointbridge.v1.PartnerService/SuspendPartner",
+        "/pointbridge.v1.PartnerService/DeletePartner",
         "/pointbridge.v1.PartnerService/createPartner",
         "/pointbridge.v1.CouponService/ListTemplates",
         "/pointbridge.v2.PartnerService/GetPartner",

@@ -100,5 +100,5 @@ async fn a_suspended_partner_ends_what_is_open<S: Store>(hub: &Hub<S>) {
     let revoke = RevokeCertificate { fingerprint: [7; 32], reason: reason("KEY_LOST") };
     hub.does(&till(&scene.airline), revoke).await;
     hub.resume(&scene.airline).await;
-    hub.prepare(&scene.airline, scene.wish("1")).await;
+    hub.accrue(&scene.airline, scene.flyer, "1").await;
 }
