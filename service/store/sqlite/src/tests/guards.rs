@@ -80,7 +80,7 @@ async fn what_was_decided_or_revoked_stays_so_and_keys_never_change() {
     let made = [
         "insert into approval values (zeroblob(16), 'ResumePartner', x'7b7d', zeroblob(32), 0, 'operator/wang', 0, 9,
              'APPROVED', 'operator/zhao', 1, null)",
-        "insert into approval values (zeroblob(15) || x'01', 'ResumePartner', x'7b7d', zeroblob(32), 0, 'operator/wang', 0,
+        "insert into approval values (x'00000000000000000000000000000001', 'ResumePartner', x'7b7d', zeroblob(32), 0, 'operator/wang', 0,
              9, 'PENDING', null, null, null)",
         "insert into certificate values (zeroblob(32), '', null, null, null, null, null, null, 'operator/wang', 1, 'LOST')",
     ];
