@@ -36,9 +36,11 @@ macro_rules! promises {
 }
 
 mod agreements;
+mod approvals;
 mod batches;
 mod commands;
 mod corruption;
+mod credentials;
 mod due;
 mod exchanges;
 mod exposure;

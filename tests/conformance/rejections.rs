@@ -2,6 +2,7 @@
 //!
 //! That the lines cover every reason of every method is a test of its own, against the list that the proto prints.
 
+mod approvals;
 mod exchanges;
 mod parties;
 mod people;
@@ -81,6 +82,8 @@ async fn the_lines_cover_every_reason_of_every_method() {
     let mut seen = Seen::new();
     seen.extend(parties::partners_and_programs(&crate::bench::memory()).await);
     seen.extend(parties::agreements(&crate::bench::memory()).await);
+    seen.extend(approvals::two_people(&crate::bench::memory()).await);
+    seen.extend(approvals::credentials(&crate::bench::memory()).await);
     seen.extend(people::memberships_and_links(&crate::bench::memory()).await);
     seen.extend(people::consents(&crate::bench::memory()).await);
     seen.extend(points::accruals(&crate::bench::memory()).await);

@@ -243,3 +243,71 @@ pub(crate) fn reverse(exchange: &str, points: Option<&str>) -> v1::ReverseExchan
 pub(crate) fn get_exchange(exchange: &str) -> v1::GetExchangeRequest {
     v1::GetExchangeRequest { exchange_id: exchange.to_owned() }
 }
+
+pub(crate) fn suspend(code: &str) -> v1::SuspendPartnerRequest {
+    v1::SuspendPartnerRequest {
+        request_id: request_id(),
+        validate_only: false,
+        code: code.to_owned(),
+        reason_code: "FRAUD_SUSPECTED".to_owned(),
+    }
+}
+
+pub(crate) fn resume(code: &str) -> v1::ResumePartnerRequest {
+    v1::ResumePartnerRequest {
+        request_id: request_id(),
+        validate_only: false,
+        code: code.to_owned(),
+        reason_code: "CLEARED".to_owned(),
+    }
+}
+
+pub(crate) fn approve(approval: &v1::Approval) -> v1::ApproveRequest {
+    v1::ApproveRequest {
+        request_id: request_id(),
+        validate_only: false,
+        approval_id: approval.approval_id.clone(),
+        content_hash: approval.content_hash.clone(),
+    }
+}
+
+pub(crate) fn reject(approval: &v1::Approval) -> v1::RejectRequest {
+    v1::RejectRequest {
+        request_id: request_id(),
+        validate_only: false,
+        approval_id: approval.approval_id.clone(),
+        content_hash: Some(approval.content_hash.clone()),
+        reason_code: "NOT_YET".to_owned(),
+    }
+}
+
+pub(crate) fn add_certificate(partner: &str, pem: &str) -> v1::AddCertificateRequest {
+    v1::AddCertificateRequest {
+        request_id: request_id(),
+        validate_only: false,
+        partner_code: partner.to_owned(),
+        certificate_pem: pem.to_owned(),
+    }
+}
+
+pub(crate) fn revoke_certificate(fingerprint: &str) -> v1::RevokeCertificateRequest {
+    v1::RevokeCertificateRequest {
+        request_id: request_id(),
+        validate_only: false,
+        fingerprint: fingerprint.to_owned(),
+        reason_code: "KEY_LOST".to_owned(),
+    }
+}
+
+/// Ed25519's own base point, which is as sound as a key can be.
+const SOUND_KEY: &str = "5866666666666666666666666666666666666666666666666666666666666666";
+
+pub(crate) fn register_key(program: &str, key_id: &str) -> v1::RegisterSigningKeyRequest {
+    v1::RegisterSigningKeyRequest {
+        request_id: request_id(),
+        validate_only: false,
+        program_id: program.to_owned(),
+        key_id: key_id.to_owned(),
+        public_key: SOUND_KEY.to_owned(),
+    }
+}

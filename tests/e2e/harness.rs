@@ -152,6 +152,23 @@ impl Hub {
         Client::connect(&config).await.unwrap()
     }
 
+    /// The certificate of a principal, in PEM; issued on first use.
+    pub(crate) fn certificate_pem(&self, principal: &str) -> String {
+        let config = self.folder.client_config(PKI_FOLDER, TRUST_DOMAIN, principal, self.address);
+        std::fs::read_to_string(config.certificate_pem).unwrap()
+    }
+
+    /// The certificate of a principal of another trust domain, and the authority's own, in PEM.
+    pub(crate) fn useless_pems(&self) -> [String; 2] {
+        let foreign = self.folder.client_config(
+            FOREIGN_FOLDER,
+            FOREIGN_DOMAIN,
+            "partner/airline/partner/till-7",
+            self.address,
+        );
+        [foreign.certificate_pem, foreign.ca_pem].map(|file| std::fs::read_to_string(file).unwrap())
+    }
+
     /// A client whose certificate a known authority signed, and that names nobody of this trust domain.
     pub(crate) async fn nobody(&self) -> Client {
         let config = self.folder.client_config(FOREIGN_FOLDER, FOREIGN_DOMAIN, "operator/wang", self.address);

@@ -15,8 +15,10 @@ mod raw;
 mod scene;
 
 mod agreements;
+mod approvals;
 mod binary;
 mod config;
+mod credentials;
 mod drain;
 mod dry_runs;
 mod exchanges;

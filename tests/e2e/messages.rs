@@ -36,6 +36,10 @@ async fn bytes_that_are_no_message_are_told_apart_from_messages_that_break_rules
     for method in of_a_partner() {
         for bytes in garbage {
             let answer = send(&scene.market, method, bytes.to_vec()).await;
+            // What has no fields passes over every field that is well-formed.
+            if method.ends_with("/WhoAmI") && answer.is_ok() {
+                continue;
+            }
             // A field that a message does not have may be well-formed there.
             let refusal = Refusal::from(&answer.expect_err(method));
             assert_eq!(
@@ -109,7 +113,7 @@ async fn an_empty_request_names_what_is_required_and_every_writing_one_needs_its
 async fn a_method_that_is_not_there_is_unknown_to_everybody_who_is_somebody() {
     let scene = Scene::open().await;
     let paths = [
-        "/pointbridge.v1.PartnerService/SuspendPartner",
+        "/pointbridge.v1.PartnerService/DeletePartner",
         "/pointbridge.v1.PartnerService/createPartner",
         "/pointbridge.v1.CouponService/ListTemplates",
         "/pointbridge.v2.PartnerService/GetPartner",

@@ -65,6 +65,12 @@ fn every_act(scene: &Scene, exchange: &str, own: &str) -> Vec<Pair> {
             asks::create_program(code, "gold", 0)
         }),
         pair("PartnerService/UpdateProgram", points, &missing(points), asks::update_program),
+        pair("PartnerService/RegisterSigningKey", points, &missing(points), |id| {
+            asks::register_key(id, "2026-11")
+        }),
+        pair("PartnerService/AddCertificate", "airline", "airport", |code| {
+            asks::add_certificate(code, &scene.hub.certificate_pem("partner/babycare/partner/till-7"))
+        }),
         pair("AgreementService/AcceptAgreement", agreement, &missing(agreement), accept),
         pair("MemberService/RegisterMembership", points, &missing(points), |id| {
             asks::register(id, "market/li")

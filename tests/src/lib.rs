@@ -10,3 +10,4 @@ pub mod hub;
 pub mod memory;
 pub mod scene;
 pub mod script;
+pub mod standing;

@@ -90,6 +90,12 @@ pub fn operator() -> Caller {
     Caller { party: Party::Operator, principal: "operator/wang".to_owned() }
 }
 
+/// The operator's second person.
+#[must_use]
+pub fn second_person() -> Caller {
+    Caller { party: Party::Operator, principal: "operator/zhao".to_owned() }
+}
+
 /// A partner's till.
 #[must_use]
 pub fn till(partner: &PartnerCode) -> Caller {

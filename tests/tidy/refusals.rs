@@ -6,7 +6,7 @@ use pointbridge::status;
 use pointbridge_core::command::PRECEDENCE;
 use pointbridge_core::rejection::{Reason, Rejection};
 
-const SERVICES: &[&str] = &["partner", "agreement", "member", "ledger", "exchange"];
+const SERVICES: &[&str] = &["partner", "approval", "agreement", "member", "ledger", "exchange"];
 const REASONS: &str = "proto/pointbridge/v1/error.proto";
 const REASON_PREFIX: &str = "ERROR_REASON_";
 /// Refused before any command is looked at; printed once, at the head of each service.

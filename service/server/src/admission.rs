@@ -100,6 +100,8 @@ struct Memory {
     answers: HashMap<Question, Answer>,
     /// Raised whenever everything is forgotten, so that what was asked before is not remembered after.
     generation: u64,
+    /// When old answers were thrown out last: once a second at most, however full it is.
+    swept_at: Option<Instant>,
 }
 
 /// What the store said lately.
@@ -127,7 +129,9 @@ impl Admissions {
         if memory.generation != number || verdict == Verdict::Unknown {
             return;
         }
-        if memory.answers.len() >= ANSWERS_MAX {
+        let is_due = |at: Instant| asked_at.saturating_duration_since(at) >= FRESH;
+        if memory.answers.len() >= ANSWERS_MAX && memory.swept_at.is_none_or(is_due) {
+            memory.swept_at = Some(asked_at);
             memory.answers.retain(|_, answer| asked_at.saturating_duration_since(answer.asked_at) < FRESH);
         }
         if memory.answers.len() < ANSWERS_MAX {
@@ -209,7 +213,8 @@ mod tests {
             let mut fingerprint = [0; 32];
             fingerprint[..4].copy_from_slice(&number.to_be_bytes());
             admissions.remember((None, fingerprint), Verdict::Unknown, start, 0);
-            assert!(number > 100 || admissions.memory().answers.is_empty());
+            let kept = usize::try_from(number).unwrap().min(ANSWERS_MAX);
+            assert_eq!(admissions.memory().answers.len(), kept, "who is unknown is not remembered");
             admissions.remember((None, fingerprint), Verdict::Admitted, start, 0);
         }
         assert_eq!(admissions.memory().answers.len(), ANSWERS_MAX);

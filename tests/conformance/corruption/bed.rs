@@ -6,12 +6,14 @@ use pointbridge_check::Report;
 use pointbridge_core::canonical::{self, Domain};
 use pointbridge_core::command::WithdrawConsent;
 use pointbridge_core::ids::{ExchangeId, MembershipId, RecordId};
-use pointbridge_store::{AuditRow, Page, Scope, Views};
+use pointbridge_core::record::Body;
+use pointbridge_store::{AuditRow, Page, Scope, Store, Views};
 use pointbridge_store_sqlite::{Options, SqliteStore};
 use pointbridge_tests::clock::Clock;
-use pointbridge_tests::hub::reason;
+use pointbridge_tests::hub::{Hub, reason};
 use pointbridge_tests::scene::{Scene, hosted};
-use pointbridge_tests::script::till;
+use pointbridge_tests::script::{operator, second_person, till};
+use pointbridge_tests::standing::{agreement_to, approval_of, certificate, correction, signing_key};
 use serde_json::Value;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
@@ -56,6 +58,30 @@ pub(super) struct Bed {
     pub(super) window: String,
     pub(super) other_consent: Uuid,
     pub(super) commit_request: String,
+    pub(super) approved: Approved,
+}
+
+/// What two people of the operator did.
+pub(super) struct Approved {
+    pub(super) approval_id: Uuid,
+    /// The approval's last record.
+    pub(super) record: RecordId,
+    /// The record of what was done.
+    pub(super) effect: RecordId,
+}
+
+/// Certificates, keys, and a correction by two people.
+async fn standing<S: Store>(hub: &Hub<S>, scene: &Scene, stranger: MembershipId) -> Approved {
+    let caller = till(&scene.airline);
+    hub.does(&caller, certificate(&scene.airline, 7, hub.clock.now())).await;
+    hub.does(&caller, signing_key(scene.miles, "2026-11")).await;
+    hub.suspend(&scene.market).await;
+    hub.resume(&scene.market).await;
+    let asked = approval_of(&hub.does(&operator(), correction(stranger, "7")).await);
+    let record = hub.does(&second_person(), agreement_to(&asked)).await;
+    let Body::Approval(body) = &record.body else { panic!("no approval: {record:?}") };
+    let effect = body.effect.as_ref().unwrap().record_id;
+    Approved { approval_id: asked.approval_id.uuid(), record: record.record_id, effect }
 }
 
 pub(super) fn sql(text: impl Into<String>) -> Step {
@@ -103,6 +129,7 @@ pub(super) async fn bed() -> Bed {
     let agreement = agreements.rows[0].agreement.agreement_id;
     let page = Page { after: None, size: 1 };
     let consents = hub.store.consents(&Scope::All, scene.shopper, &page).await.unwrap().unwrap();
+    let approved = standing(&hub, &scene, stranger).await;
     let Places { window, commit_request, link_code, merge } = places(&hub.rows().await, commit);
     hub.store.close().await;
     Bed {
@@ -128,6 +155,7 @@ pub(super) async fn bed() -> Bed {
         window,
         other_consent: consents.rows[0].consent.consent_id.uuid(),
         commit_request,
+        approved,
     }
 }
 

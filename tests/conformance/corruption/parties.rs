@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::bed::{Bed, Case, blob, forge, sql};
 
 /// One case per change of a table's row.
-fn changes(expected: &str, table: &str, at: &str, changes: &[&str]) -> Vec<Case> {
+pub(super) fn changes(expected: &str, table: &str, at: &str, changes: &[&str]) -> Vec<Case> {
     let case =
         |change: &&str| (expected.to_owned(), vec![sql(format!("update {table} set {change} where {at}"))]);
     changes.iter().map(case).collect()

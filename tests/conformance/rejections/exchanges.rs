@@ -19,7 +19,6 @@ use pointbridge_tests::hub::{Hub, accrual, entered, preparation, reason, referen
 use pointbridge_tests::scene::{Scene, direction, hosted};
 use pointbridge_tests::script::till;
 
-use super::parties::suspend;
 use super::people::{freeze, thaw};
 use super::points::fill;
 use super::{Seen, bend, force, refuse};
@@ -103,7 +102,7 @@ pub(super) async fn ends<S: Store>(hub: &Hub<S>) -> Seen {
                 thaw(hub, scene.flyer).await;
                 freeze(hub, scene.shopper).await;
             }
-            5 => suspend(hub, &scene.market).await,
+            5 => hub.suspend(&scene.market).await,
             _ => {}
         }
         let line = (event, ask(hub, claims(hub, &scene, 1).await), expected);

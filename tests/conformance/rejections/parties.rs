@@ -4,8 +4,7 @@ use pointbridge_core::command::{
     AcceptAgreement, CreateProgram, EnteredDirection, ProposeAgreement, UpdatePartner, UpdateProgram,
 };
 use pointbridge_core::ids::{AgreementId, ProgramId};
-use pointbridge_core::partner::{Custody, PartnerStatus};
-use pointbridge_core::record::Body;
+use pointbridge_core::partner::Custody;
 use pointbridge_core::rejection::Reason;
 use pointbridge_core::text::PartnerCode;
 use pointbridge_store::Store;
@@ -13,7 +12,7 @@ use pointbridge_tests::hub::{Hub, code, entered};
 use pointbridge_tests::scene::{company, direction, hosted};
 use pointbridge_tests::script::{operator, till};
 
-use super::{Seen, bend, refuse};
+use super::{Seen, refuse};
 
 promises! {
     partners_and_programs
@@ -42,17 +41,6 @@ pub(super) async fn partners_and_programs<S: Store>(hub: &Hub<S>) -> Seen {
     refuse(hub, lines).await
 }
 
-/// Suspends a partner, which no command of today does.
-pub(super) async fn suspend<S: Store>(hub: &Hub<S>, partner: &PartnerCode) {
-    let update = hub.script.ask(&operator(), UpdatePartner { code: partner.clone(), name: None });
-    bend(hub, update, |body, changes| {
-        let Body::Partner(partner) = body else { panic!("no partner: {body:?}") };
-        partner.status = PartnerStatus::Suspended;
-        changes.partners.insert(partner.code.clone(), partner.clone());
-    })
-    .await;
-}
-
 pub(super) async fn agreements<S: Store>(hub: &Hub<S>) -> Seen {
     let scene = hub.scene().await;
     let (airline, market) = (till(&scene.airline), till(&scene.market));
@@ -60,7 +48,7 @@ pub(super) async fn agreements<S: Store>(hub: &Hub<S>) -> Seen {
     let seats = hub.program(hosted(&cinema, "seats", 0, 0)).await;
     let pending = hub.propose(&scene.airline, &scene.market, vec![scene.direction()]).await;
     let waiting = hub.propose(&cinema, &scene.airline, vec![direction(seats, scene.miles)]).await;
-    suspend(hub, &cinema).await;
+    hub.suspend(&cinema).await;
     let propose = |partner: &PartnerCode, directions: Vec<EnteredDirection>| ProposeAgreement {
         partner: partner.clone(),
         settlement_currency: "CNY".parse().unwrap(),

@@ -3,15 +3,15 @@
 use pointbridge_core::caller::Caller;
 use pointbridge_core::command::{
     AbortExchange, AdjustPoints, CommitExchange, MergeMembers, ProposeAgreement, RegisterMembership,
-    UpdatePartner, UpdateProgram, WithdrawConsent,
+    RevokeCertificate, UpdatePartner, UpdateProgram, WithdrawConsent,
 };
 use pointbridge_core::rejection::Reason;
 use pointbridge_store::{Page, Scope, Store};
 use pointbridge_tests::hub::{Hub, accrual, code, entered, preparation, reason, reference};
 use pointbridge_tests::scene::{Scene, consent, hosted};
 use pointbridge_tests::script::till;
+use pointbridge_tests::standing::{certificate, signing_key};
 
-use super::parties::suspend;
 use super::{Line, refuse};
 
 promises! {
@@ -53,6 +53,8 @@ async fn one_of_each<S: Store>(hub: &Hub<S>, scene: &Scene, caller: &Caller, why
         (event, ask.ask(caller, accrual(scene.flyer, "1")), why),
         (event, ask.ask(caller, adjust), why),
         (event, ask.ask(caller, preparation(claims)), why),
+        (event, ask.ask(caller, certificate(&scene.airline, 7, hub.clock.now())), why),
+        (event, ask.ask(caller, signing_key(scene.miles, "2026-11")), why),
     ]
 }
 
@@ -76,7 +78,7 @@ async fn a_suspended_partner_starts_nothing<S: Store>(hub: &Hub<S>) {
     let scene = hub.scene().await;
     hub.accrue(&scene.airline, scene.flyer, "10").await;
     let lines = one_of_each(hub, &scene, &till(&scene.airline), Reason::PartnerSuspended).await;
-    suspend(hub, &scene.airline).await;
+    hub.suspend(&scene.airline).await;
     refuse(hub, lines).await;
 }
 
@@ -87,7 +89,7 @@ async fn a_suspended_partner_ends_what_is_open<S: Store>(hub: &Hub<S>) {
         hub.prepare(&scene.airline, scene.wish("1")).await,
         hub.prepare(&scene.airline, scene.wish("1")).await,
     ];
-    suspend(hub, &scene.airline).await;
+    hub.suspend(&scene.airline).await;
     hub.commit(&scene.airline, open[0]).await;
     hub.abort(&scene.airline, open[1]).await;
     let page = Page { after: None, size: 10 };
@@ -95,4 +97,8 @@ async fn a_suspended_partner_ends_what_is_open<S: Store>(hub: &Hub<S>) {
     let consent_id = given.rows[0].consent.consent_id;
     let withdraw = WithdrawConsent { consent_id, reason: reason("MEMBER_ASKED") };
     hub.does(&till(&scene.airline), withdraw).await;
+    let revoke = RevokeCertificate { fingerprint: [7; 32], reason: reason("KEY_LOST") };
+    hub.does(&till(&scene.airline), revoke).await;
+    hub.resume(&scene.airline).await;
+    hub.accrue(&scene.airline, scene.flyer, "1").await;
 }

@@ -290,6 +290,11 @@ impl Fixture {
         self.done(partner("market"), command).await
     }
 
+    /// The program of a membership.
+    pub(super) async fn program_of(&self, membership: MembershipId) -> ProgramId {
+        self.store.balance(&Scope::All, membership).await.unwrap().unwrap().1.program_id
+    }
+
     pub(super) fn pass(&self, seconds: i64) {
         self.clock.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
     }

@@ -104,3 +104,44 @@ async fn a_part_that_does_not_follow_the_one_before_is_not_taken() {
         assert_eq!(text.is_empty(), is_taken, "{line}: {text}");
     }
 }
+
+#[tokio::test]
+async fn what_was_decided_or_revoked_stays_so_and_keys_never_change() {
+    let fixture = Fixture::new().await;
+    let pair = fixture.pair().await;
+    let url = format!("sqlite://{}", fixture.path().display());
+    let mut raw = SqliteConnection::connect(&url).await.unwrap();
+    let made = [
+        "insert into approval values (zeroblob(16), 'ResumePartner', x'7b7d', zeroblob(32), 0, 'operator/wang', 0, 9,
+             'APPROVED', 'operator/zhao', 1, null)",
+        "insert into approval values (x'00000000000000000000000000000001', 'ResumePartner', x'7b7d', zeroblob(32), 0, 'operator/wang', 0,
+             9, 'PENDING', null, null, null)",
+        "insert into certificate values (zeroblob(32), '', null, null, null, null, null, null, 'operator/wang', 1, 'LOST')",
+    ];
+    for statement in made {
+        sqlx::query(statement).execute(&mut raw).await.unwrap();
+    }
+    let program = fixture.program_of(pair.source).await.uuid().simple();
+    let key = format!("insert into signing_key values (x'{program}', 'a', zeroblob(32), 'operator/wang', 0)");
+    sqlx::query(sqlx::AssertSqlSafe(key)).execute(&mut raw).await.unwrap();
+    for (statement, said) in [
+        ("update approval set decided_at = 2 where state = 'APPROVED'", "final: approval"),
+        ("update approval set proposal = x'00' where state = 'PENDING'", "append-only: approval"),
+        ("update approval set expires_at = 99 where state = 'PENDING'", "append-only: approval"),
+        (
+            "update approval set state = 'APPROVED', decided_by = requested_by, decided_at = 1 where state = 'PENDING'",
+            "approval_two_people",
+        ),
+        ("delete from approval", "append-only: approval"),
+        (
+            "update certificate set revoked_at = null, revoked_by = null, revocation_reason = null",
+            "final: certificate",
+        ),
+        ("delete from certificate", "append-only: certificate"),
+        ("update signing_key set public_key = zeroblob(32)", "append-only: signing_key"),
+        ("delete from signing_key", "append-only: signing_key"),
+    ] {
+        let text = sqlx::query(statement).execute(&mut raw).await.unwrap_err().to_string();
+        assert!(text.contains(said), "{statement}: {text}");
+    }
+}

@@ -3,9 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use pointbridge_core::command::{AbortExchange, CommitExchange, Envelope};
+use pointbridge_core::caller::{Caller, Party};
+use pointbridge_core::command::{
+    AbortExchange, AddCertificate, AdjustPoints, Approve, CommitExchange, Envelope, RegisterSigningKey,
+    RevokeCertificate,
+};
 use pointbridge_core::ids::{ExchangeId, MembershipId};
-use pointbridge_core::text::ReasonCode;
+use pointbridge_core::points::Entered;
+use pointbridge_core::record::Body;
+use pointbridge_core::text::{KeyId, ReasonCode, Reference};
 use pointbridge_store::{ExchangeFilter, MembershipName, Page, Scope, Store, Views};
 use sqlx::{Connection, Row, SqliteConnection};
 
@@ -81,8 +87,41 @@ async fn use_everything(fixture: &Fixture) {
     let exchange_id = fixture.prepared(&pair, 3).await;
     let reason = ReasonCode::new("CHANGED_MIND").unwrap();
     fixture.done(partner("airline"), AbortExchange { exchange_id, reason }).await;
+    standing(fixture, &pair).await;
     views(fixture, pair.source, exchange_id).await;
     fixture.store.due(10).await.unwrap();
+}
+
+/// Two people, a certificate that is pinned and revoked, and a key.
+async fn standing(fixture: &Fixture, pair: &Pair) {
+    let person = |name: &str| Caller { party: Party::Operator, principal: format!("operator/{name}") };
+    let reason = || ReasonCode::new("CORRECTION").unwrap();
+    let correct = AdjustPoints {
+        membership_id: pair.source,
+        amount: Entered::parse("1").unwrap(),
+        reason: reason(),
+        reference: Reference::new("ticket-1").unwrap(),
+    };
+    let asked = fixture.done(person("wang"), correct).await;
+    let Body::Approval(body) = &asked.body else { panic!("no approval: {asked:?}") };
+    let (approval_id, content_hash) = (body.approval.approval_id, body.approval.content_hash);
+    fixture.done(person("zhao"), Approve { approval_id, content_hash }).await;
+    let now = asked.decided_at;
+    let pin = AddCertificate {
+        partner: code("airline"),
+        fingerprint: [7; 32],
+        named_partner: Some(code("airline")),
+        principal: "partner/airline/partner/till-7".to_owned(),
+        serial: "07".to_owned(),
+        not_before: now,
+        not_after: now.plus_seconds(3600),
+        calling_with: Some([7; 32]),
+    };
+    fixture.done(partner("airline"), pin).await;
+    fixture.done(person("wang"), RevokeCertificate { fingerprint: [7; 32], reason: reason() }).await;
+    let program_id = fixture.program_of(pair.source).await;
+    let key = RegisterSigningKey { program_id, key_id: KeyId::new("a").unwrap(), public_key: [1; 32] };
+    fixture.done(partner("airline"), key).await;
 }
 
 async fn views(fixture: &Fixture, membership: MembershipId, exchange: ExchangeId) {
@@ -96,12 +135,16 @@ async fn views(fixture: &Fixture, membership: MembershipId, exchange: ExchangeId
         MembershipName::External(found.membership.program_id, found.membership.external_reference.clone());
     store.membership(&scope, &name).await.unwrap().unwrap();
     store.partners(&scope, &first()).await.unwrap();
+    store.approvals(&scope, None, &first()).await.unwrap();
+    store.certificates(&scope, None, &first()).await.unwrap();
+    store.signing_keys(&scope, found.membership.program_id).await.unwrap().unwrap();
+    store.admission(scope.partner(), &[7; 32]).await.unwrap();
     store.programs(&scope, None, &first()).await.unwrap();
     store.consents(&scope, membership, &first()).await.unwrap().unwrap();
     store.postings(&scope, membership, &first()).await.unwrap().unwrap();
     store.lots(&scope, membership, &first()).await.unwrap().unwrap();
     store.exchange(&scope, exchange).await.unwrap().unwrap();
-    let order = Some(pointbridge_core::text::Reference::new("order-1").unwrap());
+    let order = Some(Reference::new("order-1").unwrap());
     for filter in [
         ExchangeFilter::default(),
         ExchangeFilter { membership_id: Some(membership), ..ExchangeFilter::default() },
