@@ -7,6 +7,7 @@
 #![cfg(test)]
 
 mod asks;
+mod golden;
 mod harness;
 mod program;
 mod raw;
@@ -24,6 +25,7 @@ mod members;
 mod messages;
 mod partners;
 mod path;
+mod rights;
 mod roles;
 mod secrets;
 mod service;
