@@ -30,3 +30,4 @@ mod roles;
 mod secrets;
 mod service;
 mod strangers;
+mod with_grpcurl;

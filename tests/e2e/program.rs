@@ -14,7 +14,7 @@ use crate::harness::{PATIENCE, TRUST_DOMAIN};
 const LISTENING: &str = "listening on ";
 
 /// The program beside this test, where cargo puts both.
-fn path() -> PathBuf {
+pub(crate) fn path() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let path =
         test.ancestors().nth(2).expect("tests are built in a folder of the build's").join("pointbridge");
