@@ -10,6 +10,7 @@ mod cells;
 mod claims;
 mod recipes;
 mod stage;
+mod statements;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

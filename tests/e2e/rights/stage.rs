@@ -188,6 +188,13 @@ impl Stage {
         self.suspended.remove(code);
     }
 
+    /// Ends the program in order; its data folder and the objects in it are left.
+    pub(crate) async fn strike(mut self) -> (TempDir, BTreeMap<&'static str, Objects>) {
+        let objects = self.quoted().await;
+        assert_eq!(self.hub.terminate().await.code(), Some(0));
+        (self.folder, objects)
+    }
+
     /// Ends the program in order, and has its books proved.
     pub(crate) async fn settle(self) {
         let data = self.folder.path().join("hub");
