@@ -79,6 +79,7 @@ const EVERYBODY: &[Role] = &[Role::Operator, Role::Partner, Role::Finance, Role:
 const OPERATOR: &[Role] = &[Role::Operator];
 const PARTNER: &[Role] = &[Role::Partner];
 const OPERATOR_PARTNER: &[Role] = &[Role::Operator, Role::Partner];
+const OPERATOR_AUDITOR: &[Role] = &[Role::Operator, Role::Auditor];
 const PARTNER_AUDITOR: &[Role] = &[Role::Partner, Role::Auditor];
 const PARTNER_FINANCE_AUDITOR: &[Role] = &[Role::Partner, Role::Finance, Role::Auditor];
 
@@ -113,6 +114,13 @@ pub const TABLE: &[Row] = rows! {
         "GetPartner" Read EVERYBODY [Own One Served]
         "ListPartners" Read EVERYBODY [Own One Served]
         "UpdatePartner" Write OPERATOR_PARTNER [Own One Refused]
+        "SuspendPartner" Write OPERATOR [Anybodys One Served]
+        "ResumePartner" Write OPERATOR [Anybodys Two Served]
+        "AddCertificate" Write OPERATOR_PARTNER [Own One Refused]
+        "RevokeCertificate" Write OPERATOR_PARTNER [Own One Served]
+        "ListCertificates" Read EVERYBODY [Own One Served]
+        "RegisterSigningKey" Write OPERATOR_PARTNER [Own One Refused]
+        "WhoAmI" Read EVERYBODY [Nobodys One Served]
         "CreateProgram" Write OPERATOR_PARTNER [Own One Refused]
         "UpdateProgram" Write OPERATOR_PARTNER [Own One Refused]
         "GetProgram" Read EVERYBODY [Own One Served]
@@ -123,6 +131,11 @@ pub const TABLE: &[Row] = rows! {
         "AcceptAgreement" Write PARTNER [Shared One Refused]
         "GetAgreement" Read EVERYBODY [Shared One Served]
         "ListAgreements" Read EVERYBODY [Shared One Served]
+    }
+    "pointbridge.v1.ApprovalService" {
+        "ListApprovals" Read OPERATOR_AUDITOR [Anybodys One Served]
+        "Approve" Write OPERATOR [Anybodys One Served]
+        "Reject" Write OPERATOR [Anybodys One Served]
     }
     "pointbridge.v1.MemberService" {
         "RegisterMembership" Write PARTNER [Own One Refused]
@@ -135,7 +148,7 @@ pub const TABLE: &[Row] = rows! {
     }
     "pointbridge.v1.LedgerService" {
         "AccruePoints" Write PARTNER [Own One Refused]
-        "AdjustPoints" Write PARTNER [Own One Refused]
+        "AdjustPoints" Write OPERATOR_PARTNER [Own TwoOfOperator Refused]
         "GetBalance" Read PARTNER_FINANCE_AUDITOR [Own One Served]
         "ListPostings" Read PARTNER_FINANCE_AUDITOR [Own One Served]
         "ListLots" Read PARTNER_FINANCE_AUDITOR [Own One Served]
@@ -145,6 +158,7 @@ pub const TABLE: &[Row] = rows! {
         "PrepareExchange" Write PARTNER [Own One Refused]
         "CommitExchange" Write PARTNER [Shared One Served]
         "AbortExchange" Write PARTNER [Shared One Served]
+        "ReverseExchange" Write PARTNER [Shared One Refused]
         "GetExchange" Read PARTNER_FINANCE_AUDITOR [Shared One Served]
         "ListExchanges" Read PARTNER_FINANCE_AUDITOR [Shared One Served]
     }
@@ -196,16 +210,24 @@ fn caller(principal: &Principal) -> Result<Caller, Rejection> {
     Ok(Caller { party, principal: principal.to_string() })
 }
 
+/// The connection of a request that came through the gate.
+///
+/// # Errors
+/// CERTIFICATE_UNKNOWN where it did not.
+pub fn peer_of<T>(request: &tonic::Request<T>) -> Result<PeerInfo, Status> {
+    request.extensions().get::<PeerInfo>().cloned().ok_or_else(without_tls)
+}
+
 /// The caller of a request that came through the gate.
 ///
 /// # Errors
 /// CERTIFICATE_UNKNOWN where it did not.
 pub fn caller_of<T>(request: &tonic::Request<T>) -> Result<Arc<Caller>, Status> {
     let caller = request.extensions().get::<Arc<Caller>>().cloned();
-    caller.ok_or_else(|| {
-        status::of_rejection(&Rejection::new(
-            Reason::CertificateUnknown,
-            "the call did not come over mutual TLS",
-        ))
-    })
+    caller.ok_or_else(without_tls)
+}
+
+fn without_tls() -> Status {
+    let what = "the call did not come over mutual TLS";
+    status::of_rejection(&Rejection::new(Reason::CertificateUnknown, what))
 }

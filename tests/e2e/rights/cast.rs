@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use data_encoding::HEXLOWER;
 use hyper_util::rt::TokioIo;
 use pointbridge::peer::{Role, TrustDomain};
 use pointbridge::pki::Ca;
@@ -13,6 +14,7 @@ use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, Issuer, KeyPair, SanType
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ClientConfig, RootCertStore};
+use sha2::{Digest, Sha256};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint};
@@ -26,6 +28,8 @@ use crate::harness::TRUST_DOMAIN;
 pub(crate) enum Shows {
     /// A certificate in order, that names this principal of the hub's trust domain.
     Principal(&'static str),
+    /// A certificate in order that names this principal, and that the operator has revoked.
+    Revoked(&'static str),
     /// A certificate by the hub's authority with these URIs.
     Uris(&'static [&'static str]),
     /// No certificate.
@@ -60,8 +64,10 @@ pub(crate) const WHEN_SUSPENDED: [Kind; 2] = [
 ];
 
 /// All others.
-pub(crate) const KINDS: [Kind; 21] = [
+pub(crate) const KINDS: [Kind; 24] = [
     kind("operator", Shows::Principal("operator/wang")),
+    // A second person, who may decide what the first one asked for.
+    kind("second operator", Shows::Principal("operator/zhao")),
     kind("auditor", Shows::Principal("auditor/li")),
     kind("market", Shows::Principal(TILL)),
     kind("market's finance", Shows::Principal(FINANCE)),
@@ -74,6 +80,8 @@ pub(crate) const KINDS: [Kind; 21] = [
     // A company whose certificate is in order, and that nobody registered.
     kind("pirate", Shows::Principal("partner/pirate/partner/till-7")),
     kind("pirate's finance", Shows::Principal("partner/pirate/finance/zhou")),
+    kind("market's revoked till", Shows::Revoked("partner/market/partner/till-8")),
+    kind("cinema's unpinned till", Shows::Principal("partner/cinema/partner/till-8")),
     kind("no URI", Shows::Uris(&[])),
     kind(
         "two URIs",
@@ -102,7 +110,7 @@ pub(crate) const KINDS: [Kind; 21] = [
 impl Kind {
     /// The role that its certificate names, where it is in order.
     pub(crate) fn role(&self) -> Option<Role> {
-        let Shows::Principal(path) = self.shows else { return None };
+        let (Shows::Principal(path) | Shows::Revoked(path)) = self.shows else { return None };
         let parts: Vec<&str> = path.split('/').collect();
         match parts.as_slice() {
             ["operator", _] => Some(Role::Operator),
@@ -115,7 +123,7 @@ impl Kind {
     /// The partner for whom it acts.
     pub(crate) fn partner(&self) -> Option<&'static str> {
         match self.shows {
-            Shows::Principal(path) => path.strip_prefix("partner/")?.split('/').next(),
+            Shows::Principal(path) | Shows::Revoked(path) => path.strip_prefix("partner/")?.split('/').next(),
             _ => None,
         }
     }
@@ -123,7 +131,7 @@ impl Kind {
     /// What the hub's end of TLS says when it refuses the connection.
     pub(crate) fn alert(&self) -> Option<&'static str> {
         match self.shows {
-            Shows::Principal(_) | Shows::Uris(_) => None,
+            Shows::Principal(_) | Shows::Revoked(_) | Shows::Uris(_) => None,
             Shows::Nothing => Some("CertificateRequired"),
             Shows::OfAnotherAuthority => Some("UnknownCA"),
             Shows::Expired | Shows::NotYetValid => Some("CertificateExpired"),
@@ -132,7 +140,7 @@ impl Kind {
     }
 
     /// A channel that connects as this kind, anew with each call where it is refused.
-    pub(crate) fn connect(&self, stage: &Stage) -> Channel {
+    pub(crate) async fn connect(&self, stage: &Stage) -> Channel {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(stage.pki().join("ca.pem")).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -140,7 +148,9 @@ impl Kind {
             .with_protocol_versions(&[&rustls::version::TLS13])
             .unwrap()
             .with_root_certificates(roots);
-        let mut config = match self.certificate(&stage.pki()) {
+        let certificate = self.certificate(&stage.pki());
+        let fingerprint = certificate.as_ref().map(|(der, _)| HEXLOWER.encode(&Sha256::digest(der)));
+        let mut config = match certificate {
             Some((certificate, key)) => config.with_client_auth_cert(vec![certificate], key).unwrap(),
             None => config.with_no_client_auth(),
         };
@@ -154,7 +164,11 @@ impl Kind {
             }
         };
         let endpoint = Endpoint::from_shared(format!("https://{address}")).unwrap();
-        endpoint.connect_with_connector_lazy(service_fn(open))
+        let channel = endpoint.connect_with_connector_lazy(service_fn(open));
+        if let (Shows::Revoked(_), Some(fingerprint)) = (self.shows, fingerprint) {
+            stage.revoke(&fingerprint, &channel).await;
+        }
+        channel
     }
 
     fn certificate(&self, pki: &Path) -> Option<(CertificateDer<'static>, PrivateKeyDer<'static>)> {
@@ -168,7 +182,9 @@ impl Kind {
         let mut authority = pki.to_owned();
         match self.shows {
             Shows::Nothing => return None,
-            Shows::Principal(path) => uris = vec![format!("spiffe://{TRUST_DOMAIN}/{path}")],
+            Shows::Principal(path) | Shows::Revoked(path) => {
+                uris = vec![format!("spiffe://{TRUST_DOMAIN}/{path}")];
+            }
             Shows::Uris(named) => uris = named.iter().map(|uri| (*uri).to_owned()).collect(),
             Shows::OfAnotherAuthority => authority = another_authority(pki),
             Shows::Expired => {

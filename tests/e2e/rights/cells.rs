@@ -68,6 +68,11 @@ impl Answer {
         }
     }
 
+    /// Whether the method succeeded.
+    pub(crate) fn is_success(&self) -> bool {
+        self.code == Code::Ok
+    }
+
     /// The answer with every name of some objects replaced by the same name of others.
     ///
     /// A refusal may repeat the name that its caller sent, as here the two callers sent different ones. All names have
@@ -101,7 +106,11 @@ pub(crate) struct Cell {
 
 /// Asks everything, as every one of these kinds, all of them at once.
 pub(crate) async fn walk(stage: &mut Stage, kinds: &[Kind]) -> Vec<Cell> {
-    let channels: Vec<(Kind, Channel)> = kinds.iter().map(|kind| (*kind, kind.connect(stage))).collect();
+    let mut channels: Vec<(Kind, Channel)> = Vec::new();
+    for kind in kinds {
+        channels.push((*kind, kind.connect(stage).await));
+    }
+    let before = stage.rows().await;
     let mut cells = Vec::new();
     for method in methods() {
         let recipes = of_method(&method.path);
@@ -122,6 +131,7 @@ pub(crate) async fn walk(stage: &mut Stage, kinds: &[Kind]) -> Vec<Cell> {
         }
     }
     assert_alerts(kinds, &cells);
+    assert_eq!(stage.rows().await, before, "a refused or dry call left a row");
     cells
 }
 

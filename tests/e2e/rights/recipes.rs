@@ -56,7 +56,7 @@ macro_rules! dry {
 
 /// The requests of a method, by its path; none where nobody thought of it.
 pub(crate) fn of_method(path: &str) -> Vec<Recipe> {
-    let all = [partners(), agreements(), members(), ledger(), exchanges(), beside()];
+    let all = [partners(), standing(), agreements(), members(), ledger(), exchanges(), beside()];
     let named = |recipe: &Recipe| {
         path == recipe.method || path.strip_prefix("/pointbridge.v1.") == Some(recipe.method)
     };
@@ -90,6 +90,96 @@ fn partners() -> Vec<Recipe> {
             v1::ListProgramsRequest { partner_code, ..Default::default() }.encode_to_vec()
         }),
     ]
+}
+
+fn standing() -> Vec<Recipe> {
+    vec![
+        of("PartnerService/SuspendPartner", "", |given| dry!(given, suspend(&given.named.partner))),
+        of("PartnerService/ResumePartner", "", |given| dry!(given, resume(&given.named.partner))),
+        of("PartnerService/AddCertificate", "", |given| {
+            dry!(given, pin(&given.named.partner, &given.named.certificate_pem))
+        }),
+        plain("PartnerService/RevokeCertificate", || {
+            // Of no certificate that anybody has; whoever may revoke one may revoke this one.
+            v1::RevokeCertificateRequest { validate_only: true, ..revoke(&"ab".repeat(32)) }.encode_to_vec()
+        }),
+        plain("PartnerService/ListCertificates", Vec::new),
+        of("PartnerService/ListCertificates", "by partner", |given| {
+            let partner_code = Some(given.named.partner.clone());
+            v1::ListCertificatesRequest { partner_code, ..Default::default() }.encode_to_vec()
+        }),
+        of("PartnerService/RegisterSigningKey", "", |given| {
+            let request = v1::RegisterSigningKeyRequest {
+                request_id: request_id(),
+                validate_only: false,
+                program_id: given.named.program.clone(),
+                key_id: "till-key".to_owned(),
+                // The first test vector of RFC 8032.
+                public_key: "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a".to_owned(),
+            };
+            dry!(given, request)
+        }),
+        plain("PartnerService/WhoAmI", Vec::new),
+        plain("ApprovalService/ListApprovals", Vec::new),
+        of("ApprovalService/Approve", "", |given| {
+            dry!(given, approve(&given.named.approval, &given.named.approval_hash))
+        }),
+        of("ApprovalService/Reject", "", |given| {
+            let request = v1::RejectRequest {
+                request_id: request_id(),
+                validate_only: false,
+                approval_id: given.named.approval.clone(),
+                content_hash: Some(given.named.approval_hash.clone()),
+                reason_code: "NOT_AGREED".to_owned(),
+            };
+            dry!(given, request)
+        }),
+    ]
+}
+
+pub(crate) fn suspend(code: &str) -> v1::SuspendPartnerRequest {
+    v1::SuspendPartnerRequest {
+        request_id: request_id(),
+        validate_only: false,
+        code: code.to_owned(),
+        reason_code: "COMPLAINT".to_owned(),
+    }
+}
+
+fn resume(code: &str) -> v1::ResumePartnerRequest {
+    v1::ResumePartnerRequest {
+        request_id: request_id(),
+        validate_only: false,
+        code: code.to_owned(),
+        reason_code: "CLEARED".to_owned(),
+    }
+}
+
+pub(crate) fn pin(partner: &str, certificate_pem: &str) -> v1::AddCertificateRequest {
+    v1::AddCertificateRequest {
+        request_id: request_id(),
+        validate_only: false,
+        partner_code: partner.to_owned(),
+        certificate_pem: certificate_pem.to_owned(),
+    }
+}
+
+pub(crate) fn revoke(fingerprint: &str) -> v1::RevokeCertificateRequest {
+    v1::RevokeCertificateRequest {
+        request_id: request_id(),
+        validate_only: false,
+        fingerprint: fingerprint.to_owned(),
+        reason_code: "KEY_LOST".to_owned(),
+    }
+}
+
+fn approve(approval: &str, content_hash: &str) -> v1::ApproveRequest {
+    v1::ApproveRequest {
+        request_id: request_id(),
+        validate_only: false,
+        approval_id: approval.to_owned(),
+        content_hash: content_hash.to_owned(),
+    }
 }
 
 fn agreements() -> Vec<Recipe> {
@@ -176,6 +266,17 @@ fn exchanges() -> Vec<Recipe> {
         }),
         of("ExchangeService/CommitExchange", "", |given| dry!(given, asks::commit(&given.named.exchange))),
         of("ExchangeService/AbortExchange", "", |given| dry!(given, asks::abort(&given.named.exchange))),
+        of("ExchangeService/ReverseExchange", "", |given| {
+            let request = v1::ReverseExchangeRequest {
+                request_id: request_id(),
+                validate_only: false,
+                exchange_id: given.named.committed.clone(),
+                source_points: None,
+                reason_code: "GOODS_RETURNED".to_owned(),
+                reference: "return/7".to_owned(),
+            };
+            dry!(given, request)
+        }),
         of("ExchangeService/GetExchange", "", |given| {
             asks::get_exchange(&given.named.exchange).encode_to_vec()
         }),

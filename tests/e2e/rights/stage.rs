@@ -13,7 +13,9 @@ use pointbridge_client::{Client, v1};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection, Row};
 use tempfile::TempDir;
+use tonic::transport::Channel;
 
+use super::recipes;
 use crate::asks;
 use crate::harness::{TRUST_DOMAIN, until};
 use crate::program::{Serving, bootstrap, run_well};
@@ -36,13 +38,20 @@ pub(crate) struct Objects {
     /// The hash of the version that waits for this partner.
     pub(crate) terms_hash: String,
     pub(crate) exchange: String,
+    /// An exchange that is committed.
+    pub(crate) committed: String,
+    /// What the operator wang asked for about this partner's member, and the hash of it.
+    pub(crate) approval: String,
+    pub(crate) approval_hash: String,
+    /// A certificate of this partner's that is not pinned; not missing, where the partner is.
+    pub(crate) certificate_pem: String,
     /// A quote of this partner's, good for two minutes; empty where it is never asked for one.
     pub(crate) quote: String,
 }
 
 impl Objects {
     /// Every id and code, as text.
-    pub(crate) fn names(&self) -> [&String; 10] {
+    pub(crate) fn names(&self) -> [&String; 12] {
         [
             &self.partner,
             &self.program,
@@ -53,6 +62,8 @@ impl Objects {
             &self.agreement,
             &self.terms_hash,
             &self.exchange,
+            &self.committed,
+            &self.approval,
             &self.quote,
         ]
     }
@@ -78,6 +89,10 @@ impl Objects {
             agreement: zeros(&self.agreement),
             terms_hash: letters(&self.terms_hash, '0'),
             exchange: zeros(&self.exchange),
+            committed: zeros(&self.committed),
+            approval: zeros(&self.approval),
+            approval_hash: letters(&self.approval_hash, '0'),
+            certificate_pem: self.certificate_pem.clone(),
             quote: letters(&self.quote, 'A'),
         }
     }
@@ -87,6 +102,7 @@ impl Objects {
 pub(crate) struct Stage {
     folder: TempDir,
     hub: Serving,
+    operator: Client,
     clients: BTreeMap<&'static str, Client>,
     /// Who cannot get quotes at the moment.
     suspended: BTreeSet<&'static str>,
@@ -117,7 +133,17 @@ impl Stage {
             objects.insert(pair[0], one);
             objects.insert(pair[1], other);
         }
-        Self { folder, hub, clients, suspended: BTreeSet::new(), objects }
+        for (code, objects) in &mut objects {
+            let pem = data.join(format!("pki/partner.{code}.partner.stage.pem"));
+            objects.certificate_pem = std::fs::read_to_string(pem).unwrap();
+            let asked = operator.ledger().adjust_points(asks::adjust(&objects.membership, "1")).await;
+            let approval = asked.unwrap().into_inner().approval.unwrap();
+            (objects.approval, objects.approval_hash) = (approval.approval_id, approval.content_hash);
+        }
+        // From now on, the cinema's other certificates are none.
+        let request = recipes::pin("cinema", &objects["cinema"].certificate_pem);
+        operator.partners().add_certificate(request).await.unwrap();
+        Self { folder, hub, operator, clients, suspended: BTreeSet::new(), objects }
     }
 
     /// The development CA's folder.
@@ -162,18 +188,11 @@ impl Stage {
         counts
     }
 
-    async fn set_status(&self, code: &str, status: &str) {
-        let update = "update partner set status = ? where partner_code = ?";
-        let query = sqlx::query(update).bind(status).bind(code);
-        let done = query.execute(&mut self.database().await).await.unwrap();
-        assert_eq!(done.rows_affected(), 1);
-    }
-
     /// Suspends a partner, and waits until that is felt. Its last quotes are good for two minutes.
     pub(crate) async fn suspend(&mut self, code: &'static str) {
         self.quoted().await;
         self.suspended.insert(code);
-        self.set_status(code, "SUSPENDED").await;
+        self.operator.partners().suspend_partner(recipes::suspend(code)).await.unwrap();
         let (client, membership) = (&self.clients[code], &self.objects[code].membership);
         until("the partner is suspended", async || {
             let request = v1::AccruePointsRequest { validate_only: true, ..asks::accrue(membership, "1") };
@@ -182,10 +201,14 @@ impl Stage {
         .await;
     }
 
-    /// Takes the suspension back.
-    pub(crate) async fn resume(&mut self, code: &str) {
-        self.set_status(code, "ACTIVE").await;
-        self.suspended.remove(code);
+    /// Has the operator revoke the certificate that a channel shows, and waits until that is felt.
+    pub(crate) async fn revoke(&self, fingerprint: &str, channel: &Channel) {
+        self.operator.partners().revoke_certificate(recipes::revoke(fingerprint)).await.unwrap();
+        let mut partners = v1::partner_service_client::PartnerServiceClient::new(channel.clone());
+        until("the certificate is revoked", async || {
+            partners.list_partners(v1::ListPartnersRequest::default()).await.err()
+        })
+        .await;
     }
 
     /// Ends the program in order; its data folder and the objects in it are left.
@@ -206,6 +229,12 @@ impl Stage {
 async fn quote(client: &Client, from: &str, to: &str) -> String {
     let answer = client.exchanges().quote_exchange(asks::quote(from, to, "100")).await.unwrap();
     answer.into_inner().quote.unwrap().quote_token
+}
+
+async fn prepare(client: &Client, from: &str, to: &str) -> String {
+    let token = quote(client, from, to).await;
+    let answer = client.exchanges().prepare_exchange(asks::prepare(&token, "SM-1")).await.unwrap();
+    answer.into_inner().exchange.unwrap().exchange_id
 }
 
 async fn code_for(issuer: &Client, membership: &str, partner: &str) -> String {
@@ -235,9 +264,9 @@ async fn make_pair(pair: [(&str, &Client); 2]) -> [Objects; 2] {
     let second = objects((other, destination), (one, source), to).await;
     link(destination, &second.membership, (one, source), &first.membership).await;
     source.ledger().accrue_points(asks::accrue(&first.membership, "1000")).await.unwrap();
-    let token = quote(source, &first.membership, &second.membership).await;
-    let prepared = source.exchanges().prepare_exchange(asks::prepare(&token, "SM-1")).await.unwrap();
-    let exchange = prepared.into_inner().exchange.unwrap().exchange_id;
+    let committed = prepare(source, &first.membership, &second.membership).await;
+    source.exchanges().commit_exchange(asks::commit(&committed)).await.unwrap();
+    let exchange = prepare(source, &first.membership, &second.membership).await;
     let codes =
         [code_for(destination, &second.unlinked, one).await, code_for(source, &first.unlinked, other).await];
     let mut both = [first, second];
@@ -248,6 +277,7 @@ async fn make_pair(pair: [(&str, &Client); 2]) -> [Objects; 2] {
         objects.agreement.clone_from(&agreement);
         objects.terms_hash.clone_from(&terms_hash);
         objects.exchange.clone_from(&exchange);
+        objects.committed.clone_from(&committed);
     }
     both
 }
@@ -269,6 +299,10 @@ async fn objects((code, client): (&str, &Client), (other, _): (&str, &Client), p
         agreement: String::new(),
         terms_hash: String::new(),
         exchange: String::new(),
+        committed: String::new(),
+        approval: String::new(),
+        approval_hash: String::new(),
+        certificate_pem: String::new(),
         quote: String::new(),
     }
 }

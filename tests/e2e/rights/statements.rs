@@ -5,13 +5,15 @@
 //! measured: they belong to the machine.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http_body_util::Full;
+use pointbridge::config::Environment;
 use pointbridge::hub::{Hub, draw_seed};
 use pointbridge::keys::KeyRing;
-use pointbridge::peer::Role;
+use pointbridge::peer::{PeerCertificate, PeerInfo, Principal, Role, TrustDomain};
 use pointbridge::rpc::Services;
 use pointbridge::serve::routes;
 use pointbridge_core::caller::{Caller, Party};
@@ -25,6 +27,7 @@ use tower::Service;
 use super::recipes::{Ask, Given, of_method};
 use super::stage::{Objects, Stage};
 use super::{methods, row};
+use crate::harness::TRUST_DOMAIN;
 use pointbridge::authz::{Effect, Reach};
 
 /// Longer than the test: the sweeper looks once, at the start.
@@ -64,10 +67,17 @@ impl Bench {
             party: Party::Partner(PartnerCode::new(stranger.partner).unwrap()),
             principal: format!("partner/{}/{role}/till-7", stranger.partner),
         };
+        let domain = TrustDomain::parse(TRUST_DOMAIN).unwrap();
+        let peer = PeerInfo {
+            principal: Principal::from_path(&caller.principal, &domain).map(Arc::new),
+            certificate: Arc::new(PeerCertificate::of(b"any")),
+            remote: SocketAddr::from(([127, 0, 0, 1], 1)),
+        };
         let request = http::Request::post(path)
             .header("content-type", "application/grpc")
             .header("te", "trailers")
             .extension(Arc::new(caller))
+            .extension(peer)
             .body(Body::new(Full::from(frame)))
             .unwrap();
         let response = self.routes.call(request).await.unwrap();
@@ -86,7 +96,7 @@ async fn anothers_object_is_looked_for_with_the_statements_of_a_missing_one() {
         path: data.join("pointbridge.db"),
         clock: system_clock().unwrap(),
         statement_hook: Some(Arc::new(move |statement: &str| {
-            hook.lock().unwrap().push(statement.to_owned())
+            hook.lock().unwrap().push(statement.to_owned());
         })),
         readers: 1,
         migrate: false,
@@ -97,7 +107,8 @@ async fn anothers_object_is_looked_for_with_the_statements_of_a_missing_one() {
         ..pointbridge_engine::Options::new(Arc::new(draw_seed))
     };
     let (engine, running) = pointbridge_engine::start(Arc::clone(&store), engine_options);
-    let hub = Hub::new(Arc::clone(&store), engine, Arc::new(KeyRing::load(&data).unwrap()));
+    let hub =
+        Hub::new(Arc::clone(&store), engine, Arc::new(KeyRing::load(&data).unwrap()), Environment::Test);
     let mut bench = Bench { routes: routes(&Services::new(Arc::new(hub))), seen, objects };
     let (mut compared, mut wrong) = (0, Vec::new());
     for method in methods() {
