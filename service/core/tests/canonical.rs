@@ -37,15 +37,15 @@ const KINDS: [RecordKind; 27] = [
     ExchangeCommitted,
     ExchangeAborted,
     ExchangeExpired,
-    ApprovalApproved,
-    ApprovalRejected,
-    ApprovalRequested,
+    ExchangeReversed,
+    PartnerSuspended,
+    PartnerResumed,
     CertificatePinned,
     CertificateRevoked,
-    ExchangeReversed,
-    PartnerResumed,
-    PartnerSuspended,
     SigningKeyRegistered,
+    ApprovalRequested,
+    ApprovalApproved,
+    ApprovalRejected,
 ];
 
 /// A new kind does not compile until it stands here, and does not pass until it has a golden file.
