@@ -28,7 +28,8 @@ fn difference(golden: &str, text: &str) -> String {
         let known = under_headings(other);
         for (heading, line) in under_headings(one) {
             if !known.contains(&(heading, line)) {
-                writeln!(changes, "{sign} {heading}: {}", line.trim()).unwrap();
+                let under = if line == heading { "" } else { &format!("{heading}: ") };
+                writeln!(changes, "{sign} {under}{}", line.trim()).unwrap();
             }
         }
     }
@@ -52,5 +53,5 @@ fn a_line_that_moved_under_another_heading_is_a_difference() {
     let golden = "A\n  one\nB\n  two\n";
     assert_eq!(difference(golden, golden), "");
     assert_eq!(difference(golden, "A\n  two\nB\n  two\n"), "- A: one\n+ A: two\n");
-    assert_eq!(difference(golden, "A\n  one\n"), "- B: B\n- B: two\n");
+    assert_eq!(difference(golden, "A\n  one\n"), "- B\n- B: two\n");
 }
