@@ -7,6 +7,7 @@
 #![cfg(test)]
 
 mod asks;
+mod golden;
 mod harness;
 mod load;
 #[allow(dead_code, reason = "the tests of crashes use the rest")]
@@ -33,8 +34,10 @@ mod partners;
 mod path;
 mod pki;
 mod reversals;
+mod rights;
 mod roles;
 mod secrets;
 mod service;
 mod strangers;
 mod trust;
+mod with_grpcurl;

@@ -84,7 +84,8 @@ pub(crate) fn issue_partner(data: &Path, code: &str) -> String {
 /// The program, serving.
 pub(crate) struct Serving {
     child: Child,
-    address: SocketAddr,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
     data: PathBuf,
     /// Where its standard error goes.
     log: PathBuf,

@@ -2,6 +2,8 @@
 //!
 //! For what no well-behaved client sends, and for comparing answers to the byte.
 
+use std::error::Error;
+
 use pointbridge_client::{Client, Refusal};
 use prost::Message;
 use prost::bytes::{Buf, BufMut};
@@ -11,8 +13,12 @@ use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::codegen::tokio_stream::{self, wrappers::ReceiverStream};
+use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status};
+
+/// Names and values of headers and trailers.
+pub(crate) type Metadata = Vec<(String, Vec<u8>)>;
 
 /// A message is its bytes.
 #[derive(Debug, Clone, Copy, Default)]
@@ -67,6 +73,55 @@ pub(crate) async fn send(client: &Client, method: &str, bytes: Vec<u8>) -> Resul
 /// Sends a message to a method of `pointbridge.v1`, named as `Service/Method`, and answers with the answer's bytes.
 pub(crate) async fn ask(client: &Client, method: &str, message: &impl Message) -> Result<Vec<u8>, Status> {
     send(client, &full(method), message.encode_to_vec()).await
+}
+
+/// Sends bytes to a method, and answers with its only or, where it `streams`, its first message, and with the metadata.
+/// A connection that cannot be made is a status whose message is what its ends said of it.
+pub(crate) async fn first(
+    channel: Channel,
+    method: &str,
+    bytes: Vec<u8>,
+    streams: bool,
+) -> Result<(Vec<u8>, Metadata), Status> {
+    let mut grpc = Grpc::new(channel);
+    grpc.ready().await.map_err(|error| Status::unavailable(chain(&error)))?;
+    let (request, path): (_, PathAndQuery) = (Request::new(bytes), method.parse().unwrap());
+    let explained = |status: Status| match status.source() {
+        Some(error) => Status::unavailable(chain(error)),
+        None => status,
+    };
+    if !streams {
+        let answer = grpc.unary(request, path, Bytes).await.map_err(explained)?;
+        let seen = metadata(answer.metadata());
+        return Ok((answer.into_inner(), seen));
+    }
+    let answer = grpc.server_streaming(request, path, Bytes).await.map_err(explained)?;
+    let seen = metadata(answer.metadata());
+    let message = answer.into_inner().message().await.map_err(explained)?;
+    Ok((message.expect("a stream begins with a message"), seen))
+}
+
+/// Headers and trailers but for the date, in order.
+pub(crate) fn metadata(map: &MetadataMap) -> Metadata {
+    let headers = map.clone().into_headers();
+    let mut all: Metadata = headers
+        .iter()
+        .filter(|(name, _)| name.as_str() != "date")
+        .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
+        .collect();
+    all.sort();
+    all
+}
+
+/// An error and what caused it.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text = format!("{text}: {next}");
+        cause = next.source();
+    }
+    text
 }
 
 /// Calls a method without sending any message.
@@ -125,7 +180,8 @@ pub(crate) fn assert_alike(what: &str, (one, of): (&Status, &str), (other, of_ot
     assert!(!other.details().is_empty(), "{what}: a refusal without details");
 }
 
-fn replaced(bytes: &[u8], of: &str, by: &str) -> Vec<u8> {
+/// Bytes with one text replaced by another of the same length.
+pub(crate) fn replaced(bytes: &[u8], of: &str, by: &str) -> Vec<u8> {
     let mut answer = bytes.to_vec();
     for start in 0..bytes.len().saturating_sub(of.len() - 1) {
         if bytes[start..].starts_with(of.as_bytes()) {

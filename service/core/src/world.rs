@@ -31,7 +31,7 @@ use crate::text::{KeyId, PartnerCode, ProgramCode, Reference};
 use crate::time::Timestamp;
 
 pub use changes::{Changes, RequestRow, ReservationEnd};
-pub use facts::{ExchangeFact, FactQuery, Facts, LinkCodeFact, MembershipFact};
+pub use facts::{ConsentFact, ExchangeFact, FactQuery, Facts, LinkCodeFact, MembershipFact};
 pub use footprint::{AccountNeed, Footprint, Lock};
 
 /// Names a request for ever: whose, which method, which id.

@@ -23,6 +23,42 @@ pub enum Effect {
     Write,
 }
 
+/// Whose objects a method's request may name, and whose its answer shows. The operator and auditors, where a method is for
+/// them, reach every partner's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Nobody said so yet: a row must not stay like that.
+    Unstated,
+    /// It names nothing that belongs to a partner.
+    Nobodys,
+    /// It names any partner that is registered: whether a code is taken is no secret.
+    Anybodys,
+    /// Those of the caller's partner.
+    Own,
+    /// Those of the caller's partner, and those that it shares with one other: agreements, exchanges.
+    Shared,
+}
+
+/// How many people must act until a method has its effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum People {
+    /// The caller.
+    One,
+    /// The caller and another person of the same role.
+    Two,
+    /// Two where the operator calls, one where a partner does it with its own.
+    TwoOfOperator,
+}
+
+/// What a suspended partner is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenSuspended {
+    /// The same as ever: it reads, or ends what is open.
+    Served,
+    /// PARTNER_SUSPENDED: it would start something.
+    Refused,
+}
+
 /// A method's row.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
@@ -32,6 +68,12 @@ pub struct Row {
     pub roles: &'static [Role],
     /// What it does.
     pub effect: Effect,
+    /// Whose objects it reaches.
+    pub reach: Reach,
+    /// How many people it takes.
+    pub people: People,
+    /// What a suspended partner is told, where partners may call it at all.
+    pub when_suspended: WhenSuspended,
 }
 
 const EVERYBODY: &[Role] = &[Role::Operator, Role::Partner, Role::Finance, Role::Auditor];
@@ -42,76 +84,94 @@ const OPERATOR_AUDITOR: &[Role] = &[Role::Operator, Role::Auditor];
 const PARTNER_AUDITOR: &[Role] = &[Role::Partner, Role::Auditor];
 const PARTNER_FINANCE_AUDITOR: &[Role] = &[Role::Partner, Role::Finance, Role::Auditor];
 
+/// A row reads: method, effect, roles, and in brackets reach, people, what a suspended partner is told. Without brackets it
+/// is one that nobody has thought through yet, and a test says so.
 macro_rules! rows {
-    ($($service:literal { $($method:literal $effect:ident $roles:ident)* })*) => {
-        &[$($(Row { method: concat!("/", $service, "/", $method), roles: $roles, effect: Effect::$effect },)*)*]
+    ($($service:literal { $(
+        $method:literal $effect:ident $roles:ident $([$reach:ident $people:ident $when_suspended:ident])?
+    )* })*) => {
+        &[$($(
+            Row::unstated(concat!("/", $service, "/", $method), Effect::$effect, $roles)
+                $(.stated(Reach::$reach, People::$people, WhenSuspended::$when_suspended))?,
+        )*)*]
     };
+}
+
+impl Row {
+    const fn unstated(method: &'static str, effect: Effect, roles: &'static [Role]) -> Self {
+        let (people, when_suspended) = (People::One, WhenSuspended::Refused);
+        Self { method, roles, effect, reach: Reach::Unstated, people, when_suspended }
+    }
+
+    const fn stated(self, reach: Reach, people: People, when_suspended: WhenSuspended) -> Self {
+        Self { reach, people, when_suspended, ..self }
+    }
 }
 
 /// Every method of the hub.
 pub const TABLE: &[Row] = rows! {
     "pointbridge.v1.PartnerService" {
-        "CreatePartner" Write OPERATOR
-        "GetPartner" Read EVERYBODY
-        "ListPartners" Read EVERYBODY
-        "UpdatePartner" Write OPERATOR_PARTNER
-        "SuspendPartner" Write OPERATOR
-        "ResumePartner" Write OPERATOR
-        "AddCertificate" Write OPERATOR_PARTNER
-        "RevokeCertificate" Write OPERATOR_PARTNER
-        "ListCertificates" Read EVERYBODY
-        "RegisterSigningKey" Write OPERATOR_PARTNER
-        "WhoAmI" Read EVERYBODY
-        "CreateProgram" Write OPERATOR_PARTNER
-        "UpdateProgram" Write OPERATOR_PARTNER
-        "GetProgram" Read EVERYBODY
-        "ListPrograms" Read EVERYBODY
+        "CreatePartner" Write OPERATOR [Nobodys One Served]
+        "GetPartner" Read EVERYBODY [Own One Served]
+        "ListPartners" Read EVERYBODY [Own One Served]
+        "UpdatePartner" Write OPERATOR_PARTNER [Own One Refused]
+        "SuspendPartner" Write OPERATOR [Anybodys One Served]
+        "ResumePartner" Write OPERATOR [Anybodys Two Served]
+        "AddCertificate" Write OPERATOR_PARTNER [Own One Refused]
+        "RevokeCertificate" Write OPERATOR_PARTNER [Own One Served]
+        "ListCertificates" Read EVERYBODY [Own One Served]
+        "RegisterSigningKey" Write OPERATOR_PARTNER [Own One Refused]
+        "WhoAmI" Read EVERYBODY [Nobodys One Served]
+        "CreateProgram" Write OPERATOR_PARTNER [Own One Refused]
+        "UpdateProgram" Write OPERATOR_PARTNER [Own One Refused]
+        "GetProgram" Read EVERYBODY [Own One Served]
+        "ListPrograms" Read EVERYBODY [Own One Served]
     }
     "pointbridge.v1.AgreementService" {
-        "ProposeAgreement" Write PARTNER
-        "AcceptAgreement" Write PARTNER
-        "GetAgreement" Read EVERYBODY
-        "ListAgreements" Read EVERYBODY
+        "ProposeAgreement" Write PARTNER [Anybodys One Refused]
+        "AcceptAgreement" Write PARTNER [Shared One Refused]
+        "GetAgreement" Read EVERYBODY [Shared One Served]
+        "ListAgreements" Read EVERYBODY [Shared One Served]
     }
     "pointbridge.v1.ApprovalService" {
-        "ListApprovals" Read OPERATOR_AUDITOR
-        "Approve" Write OPERATOR
-        "Reject" Write OPERATOR
+        "ListApprovals" Read OPERATOR_AUDITOR [Anybodys One Served]
+        "Approve" Write OPERATOR [Anybodys One Served]
+        "Reject" Write OPERATOR [Anybodys One Served]
     }
     "pointbridge.v1.MemberService" {
-        "RegisterMembership" Write PARTNER
-        "GetMembership" Read PARTNER_AUDITOR
-        "IssueLinkCode" Write PARTNER
-        "MergeMembers" Write PARTNER
-        "GrantConsent" Write PARTNER
-        "WithdrawConsent" Write PARTNER
-        "ListConsents" Read PARTNER_AUDITOR
+        "RegisterMembership" Write PARTNER [Own One Refused]
+        "GetMembership" Read PARTNER_AUDITOR [Own One Served]
+        "IssueLinkCode" Write PARTNER [Own One Refused]
+        "MergeMembers" Write PARTNER [Own One Refused]
+        "GrantConsent" Write PARTNER [Own One Refused]
+        "WithdrawConsent" Write PARTNER [Own One Served]
+        "ListConsents" Read PARTNER_AUDITOR [Own One Served]
     }
     "pointbridge.v1.LedgerService" {
-        "AccruePoints" Write PARTNER
-        "AdjustPoints" Write OPERATOR_PARTNER
-        "GetBalance" Read PARTNER_FINANCE_AUDITOR
-        "ListPostings" Read PARTNER_FINANCE_AUDITOR
-        "ListLots" Read PARTNER_FINANCE_AUDITOR
+        "AccruePoints" Write PARTNER [Own One Refused]
+        "AdjustPoints" Write OPERATOR_PARTNER [Own TwoOfOperator Refused]
+        "GetBalance" Read PARTNER_FINANCE_AUDITOR [Own One Served]
+        "ListPostings" Read PARTNER_FINANCE_AUDITOR [Own One Served]
+        "ListLots" Read PARTNER_FINANCE_AUDITOR [Own One Served]
     }
     "pointbridge.v1.ExchangeService" {
-        "QuoteExchange" Read PARTNER
-        "PrepareExchange" Write PARTNER
-        "CommitExchange" Write PARTNER
-        "AbortExchange" Write PARTNER
-        "ReverseExchange" Write PARTNER
-        "GetExchange" Read PARTNER_FINANCE_AUDITOR
-        "ListExchanges" Read PARTNER_FINANCE_AUDITOR
+        "QuoteExchange" Read PARTNER [Own One Refused]
+        "PrepareExchange" Write PARTNER [Own One Refused]
+        "CommitExchange" Write PARTNER [Shared One Served]
+        "AbortExchange" Write PARTNER [Shared One Served]
+        "ReverseExchange" Write PARTNER [Shared One Refused]
+        "GetExchange" Read PARTNER_FINANCE_AUDITOR [Shared One Served]
+        "ListExchanges" Read PARTNER_FINANCE_AUDITOR [Shared One Served]
     }
     "grpc.health.v1.Health" {
-        "Check" Read EVERYBODY
-        "Watch" Read EVERYBODY
+        "Check" Read EVERYBODY [Nobodys One Served]
+        "Watch" Read EVERYBODY [Nobodys One Served]
     }
     "grpc.reflection.v1.ServerReflection" {
-        "ServerReflectionInfo" Read EVERYBODY
+        "ServerReflectionInfo" Read EVERYBODY [Nobodys One Served]
     }
     "grpc.reflection.v1alpha.ServerReflection" {
-        "ServerReflectionInfo" Read EVERYBODY
+        "ServerReflectionInfo" Read EVERYBODY [Nobodys One Served]
     }
 };
 

@@ -262,7 +262,9 @@ macro_rules! bounded {
     };
 }
 
-fn routes<S: Store>(services: &Services<S>) -> Routes {
+/// The hub's own services, by the paths of their methods, without the gate before them.
+#[must_use]
+pub fn routes<S: Store>(services: &Services<S>) -> Routes {
     Routes::new(bounded!(PartnerServiceServer, services))
         .add_service(bounded!(AgreementServiceServer, services))
         .add_service(bounded!(ApprovalServiceServer, services))

@@ -8,7 +8,8 @@ use pointbridge_core::ledger::{LOTS_PER_COMMAND_MAX, LotSet};
 use pointbridge_core::reversal::Progress;
 use pointbridge_core::time::{Expiry, Timestamp};
 use pointbridge_core::world::{
-    AccountNeed, ExchangeFact, FactQuery, Facts, Footprint, KnownRequest, LinkCodeFact, MembershipFact, World,
+    AccountNeed, ConsentFact, ExchangeFact, FactQuery, Facts, Footprint, KnownRequest, LinkCodeFact,
+    MembershipFact, World,
 };
 use pointbridge_store::{Due, StoreError};
 
@@ -36,7 +37,11 @@ pub(super) fn facts(state: &State, query: &FactQuery) -> Facts {
         facts.exchanges.extend(state.reservations.get(id).map(|known| (*id, exchange_fact(known))));
     }
     for id in &query.consents {
-        facts.consents.extend(state.consents.get(id).map(|known| (*id, known.key())));
+        if let Some((known, home)) = state.consents.get(id).and_then(|known| {
+            state.memberships.get(&known.membership_id).map(|membership| (known, membership))
+        }) {
+            facts.consents.insert(*id, ConsentFact { key: known.key(), partner: home.partner.clone() });
+        }
     }
     for hash in &query.link_codes {
         let known = state.link_codes.values().find(|code| code.code_hash == *hash);

@@ -44,8 +44,12 @@ impl Command for AcceptAgreement {
         facts.versions.insert((self.agreement_id, self.version));
     }
 
-    fn footprint(&self, _context: &Context, facts: &Facts, needs: &mut Footprint) {
-        if let Some(pair) = facts.agreements.get(&self.agreement_id) {
+    fn footprint(&self, context: &Context, facts: &Facts, needs: &mut Footprint) {
+        // Nothing more is read for another's agreement than for one that does not exist: the work would tell them apart.
+        let pair = facts.agreements.get(&self.agreement_id);
+        if let Some(pair) =
+            pair.filter(|pair| context.caller.partner().is_some_and(|caller| pair.has(caller)))
+        {
             needs.agreement(pair, Lock::Update);
             needs.partner(pair.low(), Lock::Share);
             needs.partner(pair.high(), Lock::Share);

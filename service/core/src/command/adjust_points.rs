@@ -52,8 +52,14 @@ impl Command for AdjustPoints {
         Approvable::resolve(self, facts);
     }
 
-    fn footprint(&self, _context: &Context, facts: &Facts, needs: &mut Footprint) {
-        Approvable::footprint(self, facts, needs);
+    fn footprint(&self, context: &Context, facts: &Facts, needs: &mut Footprint) {
+        // Nothing more is read for another's membership than for one that does not exist: the work would tell them apart.
+        let fact = facts.memberships.get(&self.membership_id);
+        if fact.is_some_and(|fact| context.caller.may_read(&fact.partner)) {
+            Approvable::footprint(self, facts, needs);
+        } else {
+            Approvable::footprint(self, &Facts::default(), needs);
+        }
     }
 
     fn decide(&self, context: &Context, world: &World) -> Decision {

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::draft::{Draft, Lines, Moved, broken};
 use super::expire::{Release, end, release, rerun};
 use super::{Answer, Command, Context, Decision, named};
+use crate::caller::Caller;
 use crate::exchange::{self, Exchange, Leg, Phase, Side};
 use crate::exposure::{ExposureKey, ExposureStep};
 use crate::ids::ExchangeId;
@@ -44,9 +45,10 @@ rejections! {
 }
 
 /// The rows that the end of an exchange needs, whichever end it is.
-pub(super) fn footprint(id: ExchangeId, facts: &Facts, needs: &mut Footprint) {
+pub(super) fn footprint(caller: &Caller, id: ExchangeId, facts: &Facts, needs: &mut Footprint) {
     needs.exchanges.insert(id);
-    let Some(fact) = facts.exchanges.get(&id) else { return };
+    // Nothing more is read for a stranger's exchange than for one that does not exist: the work would tell them apart.
+    let Some(fact) = facts.exchanges.get(&id).filter(|fact| fact.concerns(caller)) else { return };
     needs.initiators.insert(fact.initiator.clone());
     needs.exposures.extend(fact.exposures.iter().cloned());
     for (membership, program) in &fact.memberships {
@@ -62,8 +64,8 @@ impl Command for CommitExchange {
         facts.exchanges.insert(self.exchange_id);
     }
 
-    fn footprint(&self, _context: &Context, facts: &Facts, needs: &mut Footprint) {
-        footprint(self.exchange_id, facts, needs);
+    fn footprint(&self, context: &Context, facts: &Facts, needs: &mut Footprint) {
+        footprint(&context.caller, self.exchange_id, facts, needs);
     }
 
     fn decide(&self, context: &Context, world: &World) -> Decision {
@@ -86,8 +88,8 @@ impl Command for AbortExchange {
         facts.exchanges.insert(self.exchange_id);
     }
 
-    fn footprint(&self, _context: &Context, facts: &Facts, needs: &mut Footprint) {
-        footprint(self.exchange_id, facts, needs);
+    fn footprint(&self, context: &Context, facts: &Facts, needs: &mut Footprint) {
+        footprint(&context.caller, self.exchange_id, facts, needs);
     }
 
     fn decide(&self, context: &Context, world: &World) -> Decision {

@@ -33,8 +33,8 @@ impl Command for ExpireExchange {
         facts.exchanges.insert(self.exchange_id);
     }
 
-    fn footprint(&self, _context: &Context, facts: &Facts, needs: &mut Footprint) {
-        super::end_exchange::footprint(self.exchange_id, facts, needs);
+    fn footprint(&self, context: &Context, facts: &Facts, needs: &mut Footprint) {
+        super::end_exchange::footprint(&context.caller, self.exchange_id, facts, needs);
     }
 
     fn decide(&self, context: &Context, world: &World) -> Decision {

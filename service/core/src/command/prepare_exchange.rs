@@ -50,6 +50,14 @@ rejections! {
     }
 }
 
+impl PrepareExchange {
+    /// What the quote says, if it is the caller's. With another's, nothing more is read than with an invented one: the work
+    /// would tell them apart.
+    fn own_claims(&self, context: &Context) -> Option<&Claims> {
+        self.claims.as_ref().filter(|claims| context.caller.partner() == Some(&claims.initiator))
+    }
+}
+
 /// What a prepare is about, once its quote is known to be good.
 struct Found<'a> {
     claims: &'a Claims,
@@ -61,15 +69,15 @@ struct Found<'a> {
 impl Command for PrepareExchange {
     named!("PrepareExchange");
 
-    fn resolve(&self, _context: &Context, facts: &mut FactQuery) {
-        if let Some(claims) = &self.claims {
+    fn resolve(&self, context: &Context, facts: &mut FactQuery) {
+        if let Some(claims) = self.own_claims(context) {
             facts.memberships.extend([claims.source, claims.destination]);
             facts.versions.insert((claims.agreement_id, claims.agreement_version));
         }
     }
 
-    fn footprint(&self, _context: &Context, facts: &Facts, needs: &mut Footprint) {
-        let Some(claims) = &self.claims else { return };
+    fn footprint(&self, context: &Context, facts: &Facts, needs: &mut Footprint) {
+        let Some(claims) = self.own_claims(context) else { return };
         needs.exchanges.insert(claims.exchange_id);
         needs.initiators.insert(claims.initiator.clone());
         needs.account(claims.source, AccountNeed::Lots);

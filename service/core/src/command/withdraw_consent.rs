@@ -35,11 +35,13 @@ impl Command for WithdrawConsent {
         facts.consents.insert(self.consent_id);
     }
 
-    fn footprint(&self, _context: &Context, facts: &Facts, needs: &mut Footprint) {
+    fn footprint(&self, context: &Context, facts: &Facts, needs: &mut Footprint) {
         needs.consents_by_id.insert(self.consent_id);
-        if let Some(key) = facts.consents.get(&self.consent_id) {
-            needs.membership(key.membership_id, Lock::Share);
-            needs.consent(key.clone(), Lock::Update);
+        // Nothing more is read for another's consent than for one that does not exist: the work would tell them apart.
+        let fact = facts.consents.get(&self.consent_id);
+        if let Some(fact) = fact.filter(|fact| context.caller.may_read(&fact.partner)) {
+            needs.membership(fact.key.membership_id, Lock::Share);
+            needs.consent(fact.key.clone(), Lock::Update);
         }
     }
 

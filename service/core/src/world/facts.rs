@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::agreement::{AgreementVersion, Pair};
 use crate::approval::Proposal;
+use crate::caller::Caller;
 use crate::canonical::Hash;
 use crate::exposure::ExposureKey;
 use crate::ids::{AgreementId, ApprovalId, ConsentId, ExchangeId, MembershipId, ProgramId};
@@ -53,6 +54,25 @@ pub struct ExchangeFact {
     pub exposures: BTreeSet<ExposureKey>,
 }
 
+impl ExchangeFact {
+    /// Whether the caller acts for one of its parties, or for no partner at all.
+    #[must_use]
+    pub fn concerns(&self, caller: &Caller) -> bool {
+        caller.partner().is_none_or(|code| {
+            *code == self.initiator || self.exposures.iter().any(|exposure| exposure.pair.has(code))
+        })
+    }
+}
+
+/// Of a consent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsentFact {
+    /// What it is about.
+    pub key: ConsentKey,
+    /// The partner of its membership's program.
+    pub partner: PartnerCode,
+}
+
 /// Of a link code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkCodeFact {
@@ -72,7 +92,7 @@ pub struct Facts {
     /// By exchange.
     pub exchanges: BTreeMap<ExchangeId, ExchangeFact>,
     /// By consent.
-    pub consents: BTreeMap<ConsentId, ConsentKey>,
+    pub consents: BTreeMap<ConsentId, ConsentFact>,
     /// By the hash of the code.
     pub link_codes: BTreeMap<Hash, LinkCodeFact>,
     /// By approval.

@@ -9,7 +9,7 @@ use pointbridge_core::agreement::Pair;
 use pointbridge_core::exposure::ExposureKey;
 use pointbridge_core::ids::{AgreementId, ApprovalId, ConsentId, ExchangeId, MembershipId, ProgramId};
 use pointbridge_core::text::PartnerCode;
-use pointbridge_core::world::{ExchangeFact, FactQuery, Facts, LinkCodeFact, MembershipFact};
+use pointbridge_core::world::{ConsentFact, ExchangeFact, FactQuery, Facts, LinkCodeFact, MembershipFact};
 use pointbridge_store::StoreError;
 use sqlx::sqlite::SqliteRow;
 
@@ -149,10 +149,14 @@ fn add_leg(fact: &mut ExchangeFact, row: &SqliteRow) -> Result<(), StoreError> {
 
 async fn consents(session: &mut Session<'_>, query: &FactQuery, facts: &mut Facts) -> Result<(), StoreError> {
     let sql =
-        "select consent.consent_id, consent.membership_id, consent.recipient_code, consent.consent_scope
-         from json_each(?1) as asked join consent on consent.consent_id = unhex(asked.value)";
+        "select consent.consent_id, consent.membership_id, consent.recipient_code, consent.consent_scope,
+             program.partner_code
+         from json_each(?1) as asked join consent on consent.consent_id = unhex(asked.value)
+         join membership on membership.membership_id = consent.membership_id
+         join program on program.program_id = membership.program_id";
     for row in session.found(sql, query.consents.iter().map(|id| keys::id!(id)).collect()).await? {
-        facts.consents.insert(row.id("consent_id", ConsentId::new)?, rows::consent_key(&row)?);
+        let fact = ConsentFact { key: rows::consent_key(&row)?, partner: row.coded("partner_code")? };
+        facts.consents.insert(row.id("consent_id", ConsentId::new)?, fact);
     }
     Ok(())
 }
