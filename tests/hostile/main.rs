@@ -1,0 +1,27 @@
+//! What strangers and enemies send: the real program over mutual TLS, under bytes, frames and floods that no well-behaved
+//! client sends.
+//!
+//! After everything the hub must live, have called nothing its own fault, remember only what it served, and stay small;
+//! during everything a well-behaved client of another partner must be served. The long form prints figures; the README
+//! beside this file says how to run it.
+#![cfg(test)]
+// Shared with other tests, or bytes and lengths of what is far below any limit of a number.
+#![allow(clippy::cast_possible_truncation)]
+
+#[path = "../e2e/asks.rs"]
+#[allow(dead_code, reason = "the end-to-end tests make more kinds of requests than these")]
+mod asks;
+#[path = "../simulation/dice.rs"]
+mod dice;
+
+mod catalog;
+mod form;
+mod hub;
+mod judge;
+mod line;
+mod mutants;
+mod stage;
+mod state;
+mod valid;
+
+mod bytes;
