@@ -113,7 +113,21 @@ impl Place {
         self.steps.iter().map(step).collect::<Vec<_>>().join(".")
     }
 
-    /// Puts a text there, making the messages on the way where they are absent.
+    /// Whether a message has every message on the way.
+    pub(crate) fn is_reached(&self, message: &DynamicMessage) -> bool {
+        let mut at = message.clone();
+        self.steps[..self.steps.len() - 1].iter().all(|step| {
+            let inner = match at.get_field(step).into_owned() {
+                Value::List(items) => items.first().cloned(),
+                value => at.has_field(step).then_some(value),
+            };
+            let Some(Value::Message(inner)) = inner else { return false };
+            at = inner;
+            true
+        })
+    }
+
+    /// Puts a text there; the messages on the way are there.
     pub(crate) fn put(&self, message: &mut DynamicMessage, text: &str) {
         put(message, &self.steps, text);
     }

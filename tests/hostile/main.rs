@@ -24,4 +24,7 @@ mod stage;
 mod state;
 mod valid;
 
+mod amounts;
 mod bytes;
+mod fields;
+mod texts;
