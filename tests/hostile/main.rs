@@ -14,17 +14,22 @@ mod asks;
 #[path = "../simulation/dice.rs"]
 mod dice;
 
+mod amounts;
+mod attacks;
+mod bystander;
 mod catalog;
 mod form;
+mod frames;
 mod hub;
 mod judge;
 mod line;
 mod mutants;
 mod stage;
 mod state;
+mod texts;
 mod valid;
 
-mod amounts;
+mod bodies;
 mod bytes;
 mod fields;
-mod texts;
+mod floods;

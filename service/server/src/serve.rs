@@ -47,6 +47,8 @@ const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 const HEADER_BYTES_MAX: u32 = 8 * 1024;
 /// Streams that a client may open and reset before they were looked at.
 const PENDING_RESETS_MAX: usize = 20;
+/// Streams that the hub itself may reset on one connection, because of what the client sent, before it ends the connection.
+const LOCAL_RESETS_MAX: usize = 128;
 /// A silent connection is asked whether it lives, and how long it may take to say so.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -220,6 +222,7 @@ fn builder() -> Server {
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .http2_max_header_list_size(HEADER_BYTES_MAX)
         .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
+        .http2_max_local_error_reset_streams(Some(LOCAL_RESETS_MAX))
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
 }
