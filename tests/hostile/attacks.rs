@@ -28,6 +28,8 @@ const CUT_PATIENCE: Duration = Duration::from_secs(20);
 const CONNECTIONS: usize = 48;
 /// Connections without an identity: more than the hub lets one address have under way.
 const NAMELESS_CONNECTIONS: usize = 400;
+/// The beginning of a message of 256 KiB less one byte.
+pub(crate) const WITHHELD: &[u8] = &[0, 0, 3, 0xff, 0xff, 0x0a];
 
 /// What an attacker does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,7 +147,7 @@ impl Attack {
             }
             Self::OversizedFrame => one(enemy, &frame(DATA, 0, 1, &vec![0; 1 << 20])).await,
             Self::HalfOpenStreams => held(enemy, &[], &[]).await,
-            Self::WithheldBodies => held(enemy, &[], &[0, 0, 3, 0xff, 0xff, 0x0a]).await,
+            Self::WithheldBodies => held(enemy, &[], WITHHELD).await,
             // The setting 4, of 0 bytes: nothing that the hub answers may be sent.
             Self::ClosedWindows => held(enemy, &[0, 4, 0, 0, 0, 0], &[0, 0, 0, 0, 0]).await,
             Self::SilentTcp => nameless(enemy, &[]).await,
@@ -212,8 +214,8 @@ async fn compression_bomb(mut raw: Raw) -> std::io::Result<bool> {
     for number in 0..200 {
         let mut block = head(PATH);
         block.extend(&entry);
-        // The first entry behind the 61 of the standard.
-        block.extend(std::iter::repeat_n(0x80 | 62, 10_000));
+        // The first entry behind the 61 of the standard, by its number.
+        block.extend(std::iter::repeat_n(0x80 | 0x3e, 10_000));
         if !raw.send(&frame(HEADERS, END_HEADERS | END_STREAM, 2 * number + 1, &block)).await {
             break;
         }
@@ -228,26 +230,37 @@ async fn one(enemy: &Identity, bytes: &[u8]) -> std::io::Result<bool> {
     Ok(raw.cut_within(CUT_PATIENCE).await)
 }
 
-/// As many calls as the hub allows on as many connections, each begun with these bytes and never ended.
+/// As many calls as the hub allows on as many connections, each begun with these bytes and not ended for a while.
 async fn held(enemy: &Identity, settings: &[u8], begun: &[u8]) -> std::io::Result<bool> {
-    let mut raws = Vec::new();
-    for _ in 0..CONNECTIONS {
-        let mut raw = Raw::open(enemy, settings).await?;
-        let frames: Vec<u8> = (0..100)
-            .flat_map(|number| {
-                let stream = 2 * number + 1;
-                let mut frames = frame(HEADERS, END_HEADERS, stream, &head(PATH));
-                if !begun.is_empty() {
-                    frames.extend(frame(DATA, 0, stream, begun));
-                }
-                frames
-            })
-            .collect();
-        raw.send(&frames).await;
-        raws.push(raw);
-    }
+    let raws = begun_calls(enemy, CONNECTIONS, settings, begun).await?;
     tokio::time::sleep(HOLD).await;
     Ok(raws.iter().all(Raw::is_cut) || raws.iter().map(Raw::resets).sum::<u64>() > 0)
+}
+
+/// Connections under these settings, each with as many calls as the hub allows, of which nothing but these bytes comes.
+pub(crate) async fn begun_calls(
+    enemy: &Identity,
+    connections: usize,
+    settings: &[u8],
+    begun: &[u8],
+) -> std::io::Result<Vec<Raw>> {
+    let calls: Vec<u8> = (0..100)
+        .flat_map(|number| {
+            let stream = 2 * number + 1;
+            let mut frames = frame(HEADERS, END_HEADERS, stream, &head(PATH));
+            if !begun.is_empty() {
+                frames.extend(frame(DATA, 0, stream, begun));
+            }
+            frames
+        })
+        .collect();
+    let mut raws = Vec::new();
+    for _ in 0..connections {
+        let mut raw = Raw::open(enemy, settings).await?;
+        raw.send(&calls).await;
+        raws.push(raw);
+    }
+    Ok(raws)
 }
 
 /// Connections that say these bytes of a handshake and no more.

@@ -78,7 +78,11 @@ async fn a_body_that_is_not_one_whole_message_is_refused_and_costs_little() {
         let answer = answered(&line, what, request(ACCRUE), body).await;
         assert_fair(&|| what.to_owned(), &answer);
         let refusal = answer.refusal();
-        assert_eq!((refusal.code, refusal.reason.as_str()), (Code::InvalidArgument, "MALFORMED_MESSAGE"), "{what}");
+        assert_eq!(
+            (refusal.code, refusal.reason.as_str()),
+            (Code::InvalidArgument, "MALFORMED_MESSAGE"),
+            "{what}"
+        );
     }
     let line = stage.identity(MARKET).line().await;
     for encoding in ["gzip", "zstd", "deflate", "identity, gzip", "br", "\u{7f}nonsense"] {
@@ -164,7 +168,8 @@ async fn a_wrong_head_is_answered_by_the_rules_of_http_or_of_the_hub_and_the_lin
     let ask = asks::get_balance(&stage.li).encode_to_vec();
     for (what, request) in broken_heads() {
         let answer = answered(&line, what, request, framed(&ask)).await;
-        let is_https = [StatusCode::UNSUPPORTED_MEDIA_TYPE, StatusCode::METHOD_NOT_ALLOWED].contains(&answer.http);
+        let is_https =
+            [StatusCode::UNSUPPORTED_MEDIA_TYPE, StatusCode::METHOD_NOT_ALLOWED].contains(&answer.http);
         if !is_https {
             assert_fair(&|| what.to_owned(), &answer);
         }
@@ -180,7 +185,8 @@ async fn headers_beyond_8_kib_are_refused_and_cost_little() {
     let ask = asks::get_balance(&stage.li).encode_to_vec();
     let mut bombs = vec![("one of 9 KiB", with(request(BALANCE), "x-bomb", "b".repeat(9 * 1024)))];
     bombs.push(("one of 200 KiB", with(request(BALANCE), "x-bomb", "b".repeat(200 * 1024))));
-    let many = (0..10_000).fold(request(BALANCE), |request, number| with(request, &format!("x-{number}"), "b"));
+    let many =
+        (0..10_000).fold(request(BALANCE), |request, number| with(request, &format!("x-{number}"), "b"));
     bombs.push(("10,000 small ones", many));
     let same = (0..10_000).fold(request(BALANCE), |request, _| with(request, "x-a", "b"));
     bombs.push(("one 10,000 times", same));
@@ -237,7 +243,8 @@ async fn what_metadata_says_of_its_sender_has_no_effect() {
 async fn a_page_token_of_another_or_of_nobody_opens_nothing() {
     let stage = Stage::open().await;
     let (market, babycare) = (stage.client(MARKET).await, stage.client(BABYCARE).await);
-    let list = |page_token: String| v1::ListExchangesRequest { page_size: 1, page_token, ..Default::default() };
+    let list =
+        |page_token: String| v1::ListExchangesRequest { page_size: 1, page_token, ..Default::default() };
     let first = market.exchanges().list_exchanges(list(String::new())).await.unwrap().into_inner();
     let token = first.next_page_token;
     assert!(!token.is_empty() && first.exchanges.len() == 1);
@@ -249,7 +256,8 @@ async fn a_page_token_of_another_or_of_nobody_opens_nothing() {
     let forged = (0..token.len()).flat_map(|at| {
         ["A", "_", "=", "é", "\0", "%"].map(|by| format!("{}{by}{}", &token[..at], &token[at + 1..]))
     });
-    let invented = ["A", "AAAA", "null", "0", "' or 1=1 --", "../..", "e30", "ZXhjaGFuZ2Vz", "ZXhjaGFuZ2VzfA"];
+    let invented =
+        ["A", "AAAA", "null", "0", "' or 1=1 --", "../..", "e30", "ZXhjaGFuZ2Vz", "ZXhjaGFuZ2VzfA"];
     let long = "A".repeat(513);
     for token in forged.chain(invented.map(str::to_owned)).chain([long, token[1..].to_owned()]) {
         match babycare.exchanges().list_exchanges(list(token.clone())).await {
@@ -267,10 +275,7 @@ async fn a_page_token_of_another_or_of_nobody_opens_nothing() {
     }
     println!("forged page tokens: {refused} refused, {served} led to nothing");
     assert!(refused > served);
-    let postings = v1::ListPostingsRequest {
-        page_token: token,
-        ..asks::list_postings(&stage.li)
-    };
+    let postings = v1::ListPostingsRequest { page_token: token, ..asks::list_postings(&stage.li) };
     let other_list = market.ledger().list_postings(postings).await.unwrap_err();
     assert!(pointbridge_client::Refusal::from(&other_list).is("VALIDATION_FAILED"));
     stage.hub.settle().await;

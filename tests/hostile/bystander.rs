@@ -2,13 +2,14 @@
 //! and then it connects anew. Each of its calls must be served.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use prost::Message;
 use tokio::task::JoinHandle;
 
 use crate::asks;
+use crate::hub::PATIENCE;
 use crate::line::Identity;
 
 const ACCRUE: &str = "/pointbridge.v1.LedgerService/AccruePoints";
@@ -34,13 +35,16 @@ impl Experience {
     pub(crate) fn percentile(&self, of_hundred: usize) -> u128 {
         let mut times = self.served.clone();
         times.sort_unstable();
-        times.get((times.len() * of_hundred / 100).min(times.len().saturating_sub(1))).map_or(0, Duration::as_micros)
+        times
+            .get((times.len() * of_hundred / 100).min(times.len().saturating_sub(1)))
+            .map_or(0, Duration::as_micros)
     }
 }
 
 /// A bystander at work.
 pub(crate) struct Bystander {
     stop: Arc<AtomicBool>,
+    served: Arc<AtomicUsize>,
     work: JoinHandle<Experience>,
 }
 
@@ -48,19 +52,30 @@ impl Bystander {
     /// Begins to call, on a member of its own.
     pub(crate) fn begin(identity: Identity, member: String) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let asked = Arc::clone(&stop);
-        let work = tokio::spawn(async move { work(&identity, &member, &asked).await });
-        Self { stop, work }
+        let served = Arc::new(AtomicUsize::new(0));
+        let (asked, counted) = (Arc::clone(&stop), Arc::clone(&served));
+        let work = tokio::spawn(async move { work(&identity, &member, &asked, &counted).await });
+        Self { stop, served, work }
+    }
+
+    /// Waits until so many of its calls were served, or it gave up.
+    pub(crate) async fn has_met(&self, calls: usize) {
+        let met = async {
+            while self.served.load(Ordering::Relaxed) < calls && !self.work.is_finished() {
+                tokio::time::sleep(PAUSE).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, met).await.expect("the bystander makes some calls within a minute");
     }
 
     /// Has it end after its call, and tell.
     pub(crate) async fn end(self) -> Experience {
         self.stop.store(true, Ordering::Relaxed);
-        self.work.await.expect("the bystander can always connect")
+        self.work.await.expect("the bystander could connect when it began")
     }
 }
 
-async fn work(identity: &Identity, member: &str, stop: &AtomicBool) -> Experience {
+async fn work(identity: &Identity, member: &str, stop: &AtomicBool, served: &AtomicUsize) -> Experience {
     let mut experience = Experience::default();
     let read = asks::get_balance(member).encode_to_vec();
     let mut line = identity.line().await;
@@ -75,6 +90,7 @@ async fn work(identity: &Identity, member: &str, stop: &AtomicBool) -> Experienc
         match line.call(path, &message).await {
             Ok(answer) if answer.is_ok() => {
                 experience.served.push(began.elapsed());
+                served.fetch_add(1, Ordering::Relaxed);
                 if write {
                     experience.acknowledged.push((message, answer.message));
                 }
@@ -86,7 +102,13 @@ async fn work(identity: &Identity, member: &str, stop: &AtomicBool) -> Experienc
             }
         }
         if number % CALLS_PER_CONNECTION == 0 {
-            line = identity.line().await;
+            match identity.try_line().await {
+                Ok(fresh) => line = fresh,
+                Err(error) => {
+                    experience.failed.push(format!("connecting: {error}"));
+                    break;
+                }
+            }
         }
         tokio::time::sleep(PAUSE).await;
     }

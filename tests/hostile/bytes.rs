@@ -109,15 +109,22 @@ async fn bytes_of_any_kind_get_a_fair_answer_and_change_nothing_that_they_may_no
         let (version, requests) = (witness.version().await, witness.requests().await);
         let (served, effects) = storm(&stage, &lines, &method, &mut dice).await;
         if effects.is_empty() {
-            assert_eq!(witness.version().await, version, "{}: refused, and yet something was written", method.path);
+            assert_eq!(
+                witness.version().await,
+                version,
+                "{}: refused, and yet something was written",
+                method.path
+            );
         }
         assert_eq!(witness.requests().await - requests, effects.len(), "{}: effects", method.path);
         stage.hub.assert_sound();
-        (sent, served_in_all, written) =
-            (sent + rounds(), served_in_all + served, written + effects.len());
+        (sent, served_in_all, written) = (sent + rounds(), served_in_all + served, written + effects.len());
         println!("{:60} {served:6} of {} served, {} effects", method.path, rounds(), effects.len());
     }
-    println!("seed {seed}: {sent} messages, {served_in_all} served, {written} effects, peak {} MiB", stage.hub.peak_mib());
+    println!(
+        "seed {seed}: {sent} messages, {served_in_all} served, {written} effects, peak {} MiB",
+        stage.hub.peak_mib()
+    );
     // Were all refused, the rules behind the first look would have seen nothing.
     assert!(served_in_all > sent / 100 && written > 0, "almost nothing was served: the mutants prove little");
     witness.leave().await;

@@ -2,6 +2,7 @@
 //!
 //! Methods and fields that are added later are found here by themselves. Absent: any list of methods or fields.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use pointbridge_proto::FILE_DESCRIPTOR_SET;
@@ -28,8 +29,6 @@ pub(crate) struct Method {
     pub(crate) path: String,
     /// What it takes.
     pub(crate) input: MessageDescriptor,
-    /// Whether the caller may send several messages.
-    pub(crate) is_client_streaming: bool,
 }
 
 /// Every method of the hub's own services.
@@ -38,11 +37,9 @@ pub(crate) fn methods() -> Vec<Method> {
     let methods = services.flat_map(|service| {
         let name = service.full_name().to_owned();
         let methods: Vec<_> = service.methods().collect();
-        methods.into_iter().map(move |method| Method {
-            path: format!("/{name}/{}", method.name()),
-            input: method.input(),
-            is_client_streaming: method.is_client_streaming(),
-        })
+        methods
+            .into_iter()
+            .map(move |method| Method { path: format!("/{name}/{}", method.name()), input: method.input() })
     });
     let methods: Vec<Method> = methods.collect();
     assert!(methods.len() >= 30, "the descriptors hold almost no methods: {}", methods.len());
@@ -69,10 +66,13 @@ pub(crate) fn rules(field: &FieldDescriptor) -> Rules {
     let of = |kind: &str, name: &str| -> Option<Value> {
         let inner = rules.has_field_by_name(kind).then(|| rules.get_field_by_name(kind)).flatten()?;
         let inner = inner.as_message()?;
-        inner.has_field_by_name(name).then(|| inner.get_field_by_name(name).map(|v| v.into_owned())).flatten()
+        inner.has_field_by_name(name).then(|| inner.get_field_by_name(name).map(Cow::into_owned)).flatten()
     };
     let bound = |name: &str| {
-        ["uint32", "uint64", "int32", "int64"].iter().find_map(|kind| of(kind, name)).and_then(number_of)
+        ["uint32", "uint64", "int32", "int64"]
+            .iter()
+            .find_map(|kind| of(kind, name))
+            .and_then(|value| number_of(&value))
     };
     let count = |kind: &str, name: &str| of(kind, name).and_then(|value| value.as_u64());
     Rules {
@@ -83,8 +83,8 @@ pub(crate) fn rules(field: &FieldDescriptor) -> Rules {
     }
 }
 
-fn number_of(value: Value) -> Option<i128> {
-    match value {
+fn number_of(value: &Value) -> Option<i128> {
+    match *value {
         Value::I32(number) => Some(number.into()),
         Value::I64(number) => Some(number.into()),
         Value::U32(number) => Some(number.into()),

@@ -100,7 +100,14 @@ fn cases(stage: &Stage, dice: &mut Dice) -> Vec<Case> {
                 place.put(&mut message, &text);
                 let (passes, bytes) = (sieve.passes(&text), message.encode_to_vec());
                 let is_empty = text.is_empty();
-                all.push(Case { method: Arc::clone(&method), place: place.name(), text, passes, is_empty, bytes });
+                all.push(Case {
+                    method: Arc::clone(&method),
+                    place: place.name(),
+                    text,
+                    passes,
+                    is_empty,
+                    bytes,
+                });
             }
         }
     }
@@ -150,7 +157,8 @@ async fn no_field_takes_a_bad_amount_or_text_and_each_is_named() {
     let mut stage = Stage::open().await;
     let cases = cases(&stage, &mut Dice::new(1));
     let refused_by_rule = cases.iter().filter(|case| !case.passes).count();
-    let places = cases.iter().map(|case| (&case.method.path, &case.place)).collect::<std::collections::BTreeSet<_>>();
+    let places =
+        cases.iter().map(|case| (&case.method.path, &case.place)).collect::<std::collections::BTreeSet<_>>();
     println!("{} fields, {} texts in them, {refused_by_rule} against the rules", places.len(), cases.len());
     for case in &cases {
         case.assert_checked();
@@ -161,7 +169,8 @@ async fn no_field_takes_a_bad_amount_or_text_and_each_is_named() {
     let share = if form() == Form::Long { 1 } else { SHARE };
     let (mut sent, mut under_way) = (0_usize, JoinSet::new());
     for (number, case) in cases.into_iter().enumerate().filter(|(number, _)| number % share == 0) {
-        let by_operator = ["CreatePartner", "ListPartners"].iter().any(|name| case.method.path.ends_with(name));
+        let by_operator =
+            ["CreatePartner", "ListPartners"].iter().any(|name| case.method.path.ends_with(name));
         let line = &lines[usize::from(by_operator || number % (8 * share) == 0)];
         under_way.spawn(case.send(line.clone()));
         sent += 1;
@@ -195,7 +204,10 @@ async fn an_amount_of_the_right_form_that_does_not_fit_is_refused_at_its_field()
             let refusal = pointbridge_client::Refusal::from(&answer.expect_err(&text));
             let reasons = ["AMOUNT_SCALE", "AMOUNT_OUT_OF_RANGE"];
             assert!(reasons.contains(&refusal.reason.as_str()), "{text}: {refusal:?}");
-            let named = refusal.violations.iter().any(|found| ["amount", "source_points"].contains(&found.field.as_str()));
+            let named = refusal
+                .violations
+                .iter()
+                .any(|found| ["amount", "source_points"].contains(&found.field.as_str()));
             assert!(named, "{text}: {refusal:?}");
         }
     }
@@ -220,7 +232,9 @@ async fn a_name_in_any_script_comes_back_as_it_was_sent_and_any_other_is_refused
         let request = v1::GetPartnerRequest { code: "market".to_owned() };
         let read = market.partners().get_partner(request).await.unwrap().into_inner().partner.unwrap();
         assert_eq!(read.name.as_bytes(), name.as_bytes());
-        assert!(!name.chars().any(|letter| letter.is_control() || "\u{202e}\u{200b}\u{feff}".contains(letter)));
+        assert!(
+            !name.chars().any(|letter| letter.is_control() || "\u{202e}\u{200b}\u{feff}".contains(letter))
+        );
         kept += 1;
     }
     assert!(kept > 30 && refused > 300, "{kept} kept, {refused} refused");
@@ -231,7 +245,8 @@ async fn a_name_in_any_script_comes_back_as_it_was_sent_and_any_other_is_refused
 fn an_amount_with_a_sign_is_let_through_only_where_signs_are() {
     let adjust = methods().into_iter().find(|method| method.path.ends_with("/AdjustPoints")).unwrap();
     let place = texts(&adjust.input).into_iter().find(|place| place.name() == "amount").unwrap();
-    let let_through: Vec<String> = malformed().into_iter().filter(|text| Sieve::of(&place).passes(text)).collect();
+    let let_through: Vec<String> =
+        malformed().into_iter().filter(|text| Sieve::of(&place).passes(text)).collect();
     assert!(let_through.iter().all(|text| is_sound_but_for_its_sign(text)), "{let_through:?}");
     let accrue = methods().into_iter().find(|method| method.path.ends_with("/AccruePoints")).unwrap();
     let place = texts(&accrue.input).into_iter().find(|place| place.name() == "amount").unwrap();

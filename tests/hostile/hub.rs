@@ -67,9 +67,7 @@ impl Data {
         for code in partners {
             run(&["pki", "partner", "--dir", &pki, "--code", code, "--subject", "till-7"]);
         }
-        run(&[
-            "pki", "partner", "--dir", &pki, "--code", "market", "--role", "finance", "--subject", "zhou",
-        ]);
+        run(&["pki", "partner", "--dir", &pki, "--code", "market", "--role", "finance", "--subject", "zhou"]);
         run(&["pki", "auditor", "--dir", &pki, "--subject", "li"]);
         data
     }

@@ -29,7 +29,9 @@ static PRINTED: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
     for line in text.lines().map(str::trim) {
         if let Some(comment) = line.strip_prefix("// ") {
             code = code.or_else(|| comment.split_once(". ").map(|(code, _)| code.to_owned()));
-        } else if let Some((name, _)) = line.strip_prefix("ERROR_REASON_").and_then(|line| line.split_once(" = ")) {
+        } else if let Some((name, _)) =
+            line.strip_prefix("ERROR_REASON_").and_then(|line| line.split_once(" = "))
+        {
             printed.extend(code.take().map(|code| (name.to_owned(), code)));
         } else {
             code = None;

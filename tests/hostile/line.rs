@@ -74,14 +74,19 @@ impl Identity {
         TlsConnector::from(Arc::clone(&self.tls)).connect(name, self.tcp().await?).await
     }
 
-    /// Connects, shakes hands and speaks HTTP/2.
+    /// Connects, shakes hands and speaks HTTP/2; holds that the hub takes the connection.
     pub(crate) async fn line(&self) -> Line {
-        let (sender, connection) = h2::client::handshake(self.tls().await.unwrap()).await.unwrap();
+        self.try_line().await.unwrap_or_else(|error| panic!("the hub takes no connection: {error}"))
+    }
+
+    /// Connects, shakes hands and speaks HTTP/2.
+    pub(crate) async fn try_line(&self) -> Result<Line, Box<dyn std::error::Error + Send + Sync>> {
+        let (sender, connection) = h2::client::handshake(self.tls().await?).await?;
         tokio::spawn(async move {
             // Ends with an error where the hub cuts the connection; whoever calls sees it at the call.
             let _ = connection.await;
         });
-        Line { sender }
+        Ok(Line { sender })
     }
 }
 
@@ -155,18 +160,10 @@ impl Line {
         }
         received(answer.await?).await
     }
-
-    /// Begins a request and leaves its body open.
-    pub(crate) async fn begin(
-        &self,
-        request: Request<()>,
-    ) -> Result<(h2::client::ResponseFuture, h2::SendStream<Bytes>), h2::Error> {
-        self.sender.clone().ready().await?.send_request(request, false)
-    }
 }
 
 /// Reads an answer to its end.
-pub(crate) async fn received(answer: Response<h2::RecvStream>) -> Result<Answer, h2::Error> {
+async fn received(answer: Response<h2::RecvStream>) -> Result<Answer, h2::Error> {
     let (head, mut body) = answer.into_parts();
     let mut bytes = Vec::new();
     while let Some(chunk) = body.data().await {

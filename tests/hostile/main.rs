@@ -5,8 +5,12 @@
 //! during everything a well-behaved client of another partner must be served. The long form prints figures; the README
 //! beside this file says how to run it.
 #![cfg(test)]
-// Shared with other tests, or bytes and lengths of what is far below any limit of a number.
-#![allow(clippy::cast_possible_truncation)]
+#![allow(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "bytes are cut out of numbers, and lengths are far below any limit"
+)]
+#![allow(clippy::print_stdout, reason = "figures are printed for who reads the run")]
 
 #[path = "../e2e/asks.rs"]
 #[allow(dead_code, reason = "the end-to-end tests make more kinds of requests than these")]
@@ -18,6 +22,7 @@ mod amounts;
 mod attacks;
 mod bystander;
 mod catalog;
+mod figures;
 mod form;
 mod frames;
 mod hub;
@@ -31,5 +36,7 @@ mod valid;
 
 mod bodies;
 mod bytes;
+mod cancels;
 mod fields;
 mod floods;
+mod goodbye;

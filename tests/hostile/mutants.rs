@@ -149,7 +149,10 @@ fn rearranged(dice: &mut Dice, bytes: &[u8]) -> Vec<u8> {
         }
         2 => drop(fields.remove(at)),
         3 => fields[at].kind = dice.below(8) as u8,
-        4 => fields[at].number = *dice.pick(&[0, 1, 2, 3, 15, 16, 19_000, 536_870_911, 536_870_912, u64::MAX >> 3]),
+        4 => {
+            fields[at].number =
+                *dice.pick(&[0, 1, 2, 3, 15, 16, 19_000, 536_870_911, 536_870_912, u64::MAX >> 3])
+        }
         5 => fields[at].value = dice.pick(&EVIL).to_vec(),
         6 => fields[at] = Field { kind: VARINT, value: huge_varint(dice), ..fields[at].clone() },
         7 => fields[at].value = vec![b'a'; dice.below(60_000) as usize],
@@ -159,7 +162,7 @@ fn rearranged(dice: &mut Dice, bytes: &[u8]) -> Vec<u8> {
         }
         9 => {
             let many = vec![fields[at].clone(); dice.below(3_000) as usize];
-            fields.splice(at..=at, many);
+            drop(fields.splice(at..=at, many));
         }
         10 => return nested_groups(dice, assemble(&fields)),
         11 => nested_messages(dice, &mut fields[at]),

@@ -71,9 +71,8 @@ impl Maker<'_> {
             let value = self.value(&field, depth);
             made.set_field(&field, value);
         }
-        let alone = |field: &FieldDescriptor| {
-            field.containing_oneof().is_none_or(|oneof| oneof.is_synthetic())
-        };
+        let alone =
+            |field: &FieldDescriptor| field.containing_oneof().is_none_or(|oneof| oneof.is_synthetic());
         for field in descriptor.fields().filter(alone) {
             let is_optional = field.containing_oneof().is_some();
             if is_optional && self.fill == Fill::Some && self.dice.one_in(2) {
@@ -186,7 +185,11 @@ pub(crate) fn is_amount(pattern: &str) -> bool {
 }
 
 /// A number in the type that a field has.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "wrapping is what a hostile number does")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "wrapping is what a hostile number does"
+)]
 pub(crate) fn number(kind: &Kind, number: i128) -> Value {
     match kind {
         Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => Value::I32(number as i32),
