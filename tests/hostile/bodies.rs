@@ -71,7 +71,7 @@ async fn answered(line: &Line, what: &str, request: Request<()>, body: Bytes) ->
 async fn a_body_that_is_not_one_whole_message_is_refused_and_costs_little() {
     let mut stage = Stage::open().await;
     let mut witness = Witness::of(&stage.hub.data.database()).await;
-    let version = witness.version().await;
+    let before = witness.look().await;
     let accrue = asks::accrue(&stage.li, "5").encode_to_vec();
     for (what, body) in broken_bodies(&accrue) {
         let line = stage.identity(MARKET).line().await;
@@ -93,7 +93,7 @@ async fn a_body_that_is_not_one_whole_message_is_refused_and_costs_little() {
         assert_fair(&|| format!("encoding {encoding}"), &answer);
         assert_eq!(answer.status.code(), Code::Unimplemented, "{encoding}: {answer:?}");
     }
-    assert_eq!(witness.version().await, version, "something was written");
+    witness.look().await.assert_unchanged_since(before, "broken bodies");
     assert!(stage.hub.peak_mib() < PEAK_MIB_MAX, "{} MiB", stage.hub.peak_mib());
     witness.leave().await;
     stage.hub.assert_sound();
@@ -105,14 +105,14 @@ async fn of_several_messages_on_one_call_one_takes_effect_at_most() {
     let stage = Stage::open().await;
     let mut witness = Witness::of(&stage.hub.data.database()).await;
     let line = stage.identity(MARKET).line().await;
-    let requests = witness.requests().await;
+    let before = witness.look().await.requests;
     let mut body = BytesMut::new();
     for _ in 0..50 {
         body.extend_from_slice(&framed(&asks::accrue(&stage.li, "5").encode_to_vec()));
     }
     let answer = answered(&line, "fifty messages", request(ACCRUE), body.freeze()).await;
     assert_fair(&|| "fifty messages".to_owned(), &answer);
-    assert_eq!(witness.requests().await - requests, usize::from(answer.is_ok()));
+    assert_eq!(witness.look().await.requests - before, usize::from(answer.is_ok()));
     witness.leave().await;
     stage.hub.settle().await;
 }

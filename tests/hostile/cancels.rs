@@ -141,9 +141,9 @@ async fn of_ten_thousand_calls_cut_short_each_write_has_exactly_one_effect() {
     let experience = bystander.end().await;
     let peak_mib = stage.hub.peak_mib();
     assert!(experience.failed.is_empty(), "the bystander failed: {:?}", experience.failed);
-    let (done, sent) = (witness.requests().await, storm.writes.len());
+    let (done, sent) = (witness.look().await.requests, storm.writes.len());
     replay(&lines, storm.writes).await;
-    let replayed = witness.requests().await - done;
+    let replayed = witness.look().await.requests - done;
     println!(
         "{} calls cut short in {lasted:?}, {} answered, {} lost with connections that the hub ended; of {sent} writes \
          {replayed} took effect only when asked again",

@@ -151,7 +151,7 @@ fn rearranged(dice: &mut Dice, bytes: &[u8]) -> Vec<u8> {
         3 => fields[at].kind = dice.below(8) as u8,
         4 => {
             fields[at].number =
-                *dice.pick(&[0, 1, 2, 3, 15, 16, 19_000, 536_870_911, 536_870_912, u64::MAX >> 3])
+                *dice.pick(&[0, 1, 2, 3, 15, 16, 19_000, 536_870_911, 536_870_912, u64::MAX >> 3]);
         }
         5 => fields[at].value = dice.pick(&EVIL).to_vec(),
         6 => fields[at] = Field { kind: VARINT, value: huge_varint(dice), ..fields[at].clone() },
