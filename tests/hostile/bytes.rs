@@ -25,6 +25,9 @@ const SEED_DEFAULT: u64 = 20_261_122;
 /// How many calls of one method are under way at a time; below what a connection and a partner may have.
 const AT_A_TIME: usize = 24;
 
+/// How much of a message is shown where its answer is wrong.
+const SHOWN_BYTES_MAX: usize = 256;
+
 /// How many messages each method gets.
 fn rounds() -> usize {
     match form() {
@@ -47,7 +50,7 @@ type Effect = (&'static str, String);
 impl Shot {
     /// Sends it; answers with the request id where a write took effect.
     async fn fire(self, method: Arc<Method>) -> (bool, Option<Effect>) {
-        let what = || format!("{} as {} with {:02x?}", self.path, self.caller, self.bytes);
+        let what = || format!("{} as {} with {}", self.path, self.caller, shown(&self.bytes));
         let answer = judge::call(&self.line, &self.path, &self.bytes, &what).await;
         if !answer.is_ok() {
             return (false, None);
@@ -59,6 +62,12 @@ impl Shot {
         let effect = text("request_id").filter(|_| is_pretended == Some(false));
         (true, effect.map(|id| (self.caller, id)))
     }
+}
+
+/// The beginning of a message, for people; the seed brings all of it back.
+fn shown(bytes: &[u8]) -> String {
+    let begin = &bytes[..bytes.len().min(SHOWN_BYTES_MAX)];
+    format!("{} bytes: {}", bytes.len(), data_encoding::HEXLOWER.encode(begin))
 }
 
 /// Sends a method its share; answers with how many calls were served, and which effects they had.
