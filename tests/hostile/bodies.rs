@@ -36,18 +36,23 @@ fn gzip_bomb() -> Vec<u8> {
     bomb
 }
 
+/// The message with a field that nobody knows behind it, so that it has this many bytes in all.
+fn padded(message: &[u8], bytes: usize) -> Bytes {
+    // Two bytes of tag, three of length: enough for any length from 16 KiB to 2 MiB.
+    let filler = bytes - message.len() - 5;
+    assert!((1 << 14..1 << 21).contains(&filler), "{filler}");
+    let length = [filler & 0x7f | 0x80, filler >> 7 & 0x7f | 0x80, filler >> 14].map(|part| part as u8);
+    framed(&[message, &[0xc2, 0x3e], &length, &vec![b'x'; filler]].concat())
+}
+
 /// Bodies of a write that must be refused, and why.
 fn broken_bodies(accrue: &[u8]) -> Vec<(&'static str, Bytes)> {
-    let padded = |length: usize| {
-        let request = v1::AccruePointsRequest::decode(accrue).unwrap();
-        let reference = "r".repeat(length - accrue.len());
-        v1::AccruePointsRequest { reference, ..request }.encode_to_vec()
-    };
     let length = accrue.len() as u32;
     vec![
-        ("a byte more than 256 KiB", framed(&[vec![0x0a], vec![b'a'; MESSAGE_MAX]].concat())),
-        ("300 KiB", framed(&padded(300 * 1024))),
-        ("5 MiB", framed(&padded(5 * 1024 * 1024))),
+        ("a byte more than 256 KiB", padded(accrue, MESSAGE_MAX + 1)),
+        ("300 KiB", padded(accrue, 300 * 1024)),
+        ("1 MiB", padded(accrue, 1024 * 1024)),
+        ("5 MiB", framed(&vec![0; 5 * 1024 * 1024])),
         ("a length of 4 GiB before a few bytes", prefixed(0, u32::MAX, accrue)),
         ("a length of 2 GiB before a few bytes", prefixed(0, 1 << 31, accrue)),
         ("a length longer than the body", prefixed(0, length + 1, accrue)),
@@ -94,6 +99,9 @@ async fn a_body_that_is_not_one_whole_message_is_refused_and_costs_little() {
         assert_eq!(answer.status.code(), Code::Unimplemented, "{encoding}: {answer:?}");
     }
     witness.look().await.assert_unchanged_since(before, "broken bodies");
+    // The limit itself is no misuse, whatever fills the message.
+    let largest = answered(&line, "256 KiB", request(ACCRUE), padded(&accrue, MESSAGE_MAX)).await;
+    assert!(largest.is_ok(), "{largest:?}");
     assert!(stage.hub.peak_mib() < PEAK_MIB_MAX, "{} MiB", stage.hub.peak_mib());
     witness.leave().await;
     stage.hub.assert_sound();

@@ -11,7 +11,7 @@ use crate::hub::own_processor_time;
 use crate::stage::{BABYCARE, Stage};
 
 /// How long the neutral load goes on, and an attack in the long form.
-pub(crate) const LONG: Duration = Duration::from_secs(20);
+pub(crate) const LONG: Duration = Duration::from_secs(10);
 /// The slice of time in which a burning thread works and rests.
 const SLICE: Duration = Duration::from_millis(10);
 
