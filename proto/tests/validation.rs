@@ -77,6 +77,7 @@ fn direction() -> v1::DirectionTerms {
         price: Some(v1::Price { money: "111.00".into(), points: "6666".into() }),
         funding: Some(direction_terms::Funding::Postpaid(v1::Postpaid { exposure_limit: "5000".into() })),
         hold_seconds: 0,
+        reversal_days: None,
     }
 }
 
@@ -241,6 +242,12 @@ fn numbers_keep_their_range() {
     check_direction(
         |d| d.rate = Some(v1::Rate { give: 1, get: 1_000_000_000_001 }),
         &["terms.directions[0].rate.get: must be at most 1000000000000"],
+    );
+    check_direction(|d| d.reversal_days = Some(0), &[]);
+    check_direction(|d| d.reversal_days = Some(365), &[]);
+    check_direction(
+        |d| d.reversal_days = Some(366),
+        &["terms.directions[0].reversal_days: must be at most 365"],
     );
     check_direction(|d| d.hold_seconds = 1, &[]);
     check_direction(|d| d.hold_seconds = 3_600, &[]);

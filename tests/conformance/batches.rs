@@ -86,7 +86,8 @@ async fn a_commit_in_the_batch_of_its_prepare_credits_the_whole_account<S: Store
     assert!(answers.iter().all(|answer| matches!(answer, Answer::Done(_))), "{answers:?}");
     let (account, _) = hub.store.balance(&Scope::All, scene.shopper).await.unwrap().unwrap();
     assert_eq!((account.posted, account.postings), (15, 2));
-    let (exchange, _, window) = hub.store.exchange(&Scope::All, exchange_id).await.unwrap().unwrap();
+    let (view, _) = hub.store.exchange(&Scope::All, exchange_id).await.unwrap().unwrap();
+    let (exchange, window) = (view.exchange, view.window_id);
     assert_eq!(exchange.state, ReservationState::Committed);
     assert!(window.is_some());
 }

@@ -40,6 +40,7 @@ async fn everything_that_is_done_leaves_one_record<S: Store>(hub: &Hub<S>) {
     }
     let exchange = hub.prepare(&scene.airline, scene.wish("1")).await;
     hub.commit(&scene.airline, exchange).await;
+    hub.reverse(&scene.market, exchange, None).await;
     let exchange = hub.prepare(&scene.airline, scene.wish("1")).await;
     hub.abort(&scene.airline, exchange).await;
     hub.prepare(&scene.airline, scene.wish("1")).await;
@@ -59,6 +60,7 @@ async fn everything_that_is_done_leaves_one_record<S: Store>(hub: &Hub<S>) {
         ("EXCHANGE_COMMITTED", 1),
         ("EXCHANGE_EXPIRED", 1),
         ("EXCHANGE_PREPARED", 3),
+        ("EXCHANGE_REVERSED", 1),
         ("LINK_CODE_ISSUED", 1),
         ("MEMBERSHIP_REGISTERED", 2),
         ("MEMBERS_MERGED", 1),

@@ -7,6 +7,7 @@ mod bed;
 mod exchanges;
 mod ledger;
 mod parties;
+mod reversals;
 
 use std::collections::BTreeSet;
 
@@ -19,7 +20,7 @@ async fn one_wrong_row_is_found_once_by_one_invariant_under_its_name() {
     let bed = bed().await;
     let sound = bed.damaged(&[]).await;
     assert!(sound.is_clean(), "{:#}", sound.to_json());
-    let cases = [bed.ledger_cases(), bed.exchange_cases(), bed.party_cases()];
+    let cases = [bed.ledger_cases(), bed.exchange_cases(), bed.party_cases(), bed.reversal_cases()];
     let mut covered = BTreeSet::new();
     let mut missed = Vec::new();
     for (expected, steps) in cases.into_iter().flatten() {

@@ -19,7 +19,7 @@ promises! {
 }
 
 async fn state<S: Store>(hub: &Hub<S>, id: ExchangeId) -> ReservationState {
-    hub.store.exchange(&Scope::All, id).await.unwrap().unwrap().0.state
+    hub.store.exchange(&Scope::All, id).await.unwrap().unwrap().0.exchange.state
 }
 
 async fn a_commit_moves_points_and_what_is_owed<S: Store>(hub: &Hub<S>) {

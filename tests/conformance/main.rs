@@ -47,6 +47,7 @@ mod lots;
 mod members;
 mod paging;
 mod rejections;
+mod reversals;
 mod scope;
 mod statements;
 mod time;

@@ -148,7 +148,7 @@ async fn lots_are_paged_in_the_order_of_spending<S: Store>(hub: &Hub<S>) {
 async fn exchanges<S: Store>(hub: &Hub<S>, scope: &Scope, filter: ExchangeFilter) -> Vec<ExchangeId> {
     let filter = &filter;
     let list = async |page: Page<ExchangeId>| hub.store.exchanges(scope, filter, &page).await.unwrap();
-    walk(list).await.iter().map(|(exchange, _, _)| exchange.exchange_id).collect()
+    walk(list).await.iter().map(|view| view.exchange.exchange_id).collect()
 }
 
 async fn exchanges_are_paged_the_newest_first_under_every_filter<S: Store>(hub: &Hub<S>) {

@@ -6,6 +6,7 @@ mod exchanges;
 mod parties;
 mod people;
 mod points;
+mod reversals;
 mod standing;
 
 use std::collections::BTreeSet;
@@ -70,8 +71,10 @@ fn is_common(reason: Reason) -> bool {
 }
 
 /// Either party may abort, so that nobody who may know of the exchange is in the wrong role. The list that is printed names
-/// both ends of an exchange together.
-const NEVER: [(&str, Reason); 1] = [("AbortExchange", Reason::RoleNotAllowed)];
+/// both ends of an exchange together. And as long as only the source's partner prepares, a party that may not reverse is
+/// neither end.
+const NEVER: [(&str, Reason); 2] =
+    [("AbortExchange", Reason::RoleNotAllowed), ("ReverseExchange", Reason::ReversalNotAllowed)];
 
 #[tokio::test]
 async fn the_lines_cover_every_reason_of_every_method() {
@@ -88,6 +91,8 @@ async fn the_lines_cover_every_reason_of_every_method() {
     seen.extend(exchanges::amounts(&crate::bench::memory()).await);
     seen.extend(exchanges::limits(&crate::bench::memory()).await);
     seen.extend(exchanges::second_phases(&crate::bench::memory()).await);
+    seen.extend(reversals::reversals(&crate::bench::memory()).await);
+    seen.extend(reversals::parts(&crate::bench::memory()).await);
     let printed = PRECEDENCE.iter().flat_map(|(method, orders)| {
         orders.iter().flat_map(|order| order.iter()).map(move |reason| (*method, *reason))
     });

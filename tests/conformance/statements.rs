@@ -8,7 +8,7 @@ use pointbridge_core::ids::MembershipId;
 use pointbridge_core::quote::Claims;
 use pointbridge_core::record::Body;
 use pointbridge_store_sqlite::SqliteStore;
-use pointbridge_tests::hub::{Hub, Wish, accrual, preparation, reference};
+use pointbridge_tests::hub::{Hub, Wish, accrual, preparation, reference, reversal};
 use pointbridge_tests::scene::{Scene, consent};
 use pointbridge_tests::script::{run_once, till};
 
@@ -48,9 +48,14 @@ async fn a_batch_takes_as_many_statements_whatever_its_size() {
             .map(|commit| hub.script.ask(&till(&scene.airline), commit))
             .collect();
         let for_commits = statements(&hub, &counter, &commits).await;
-        counts.push((for_accruals, for_prepares, for_commits));
+        let reversals: Vec<Arc<Envelope>> = claims
+            .iter()
+            .map(|claims| hub.script.ask(&till(&scene.market), reversal(claims.exchange_id, Some("1"))))
+            .collect();
+        let for_reversals = statements(&hub, &counter, &reversals).await;
+        counts.push((for_accruals, for_prepares, for_commits, for_reversals));
     }
-    assert_eq!(counts[0], counts[1], "accruals, prepares and commits of {SIZES:?} commands");
+    assert_eq!(counts[0], counts[1], "accruals, prepares, commits and reversals of {SIZES:?} commands");
     crate::bench::settle(&hub).await;
 }
 

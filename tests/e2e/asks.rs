@@ -61,6 +61,7 @@ pub(crate) fn direction(source: &str, destination: &str) -> v1::DirectionTerms {
         basis: v1::SettlementBasis::Source.into(),
         price: Some(v1::Price { money: "111.00".to_owned(), points: "6666".to_owned() }),
         hold_seconds: 300,
+        reversal_days: None,
         funding: Some(v1::direction_terms::Funding::Postpaid(v1::Postpaid {
             exposure_limit: "500".to_owned(),
         })),

@@ -98,7 +98,7 @@ async fn the_sweeper_ends_holds_whose_time_is_over_and_nothing_else() {
     let sweeping = Options { sweep_interval: Duration::from_millis(5), ..options() };
     let bench = Bench::on(hub.store, hub.script, sweeping);
     bench.store.open();
-    let state = async |id| bench.store.exchange(&Scope::All, id).await.unwrap().unwrap().0.state;
+    let state = async |id| bench.store.exchange(&Scope::All, id).await.unwrap().unwrap().0.exchange.state;
     until("the hold is swept", async || state(over).await == ReservationState::Expired).await;
     assert_eq!(state(live).await, ReservationState::Prepared);
     let (account, _) = bench.store.balance(&Scope::All, scene.flyer).await.unwrap().unwrap();
@@ -126,7 +126,7 @@ async fn all_are_swept(holds: usize, sweeping: Options) {
     let open = async || {
         let mut open = 0;
         for id in &over {
-            let (exchange, ..) = bench.store.exchange(&Scope::All, *id).await.unwrap().unwrap();
+            let exchange = bench.store.exchange(&Scope::All, *id).await.unwrap().unwrap().0.exchange;
             open += usize::from(!exchange.state.is_final());
         }
         open

@@ -4,15 +4,20 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use pointbridge_core::ids::{AgreementId, ExchangeId, MembershipId, ProgramId};
+use pointbridge_core::approval::{Approval, ApprovalState};
+use pointbridge_core::canonical::Hash;
+use pointbridge_core::certificate::{Certificate, CertificateKey};
+use pointbridge_core::ids::{AgreementId, ApprovalId, ExchangeId, MembershipId, ProgramId};
 use pointbridge_core::ledger::{Account, LotKey};
 use pointbridge_core::partner::{Partner, Program};
+use pointbridge_core::signing_key::SigningKey;
 use pointbridge_core::text::PartnerCode;
 use pointbridge_core::time::Timestamp;
 use pointbridge_core::world::{Changes, FactQuery, Facts, Footprint, World};
 use pointbridge_store::{
-    AgreementView, AuditRow, ConsentListKey, ConsentView, Due, ExchangeFilter, ExchangeView, LotView,
-    MembershipName, MembershipView, Page, Paged, PostingView, QuoteView, Scope, Store, StoreError, Views,
+    Admission, AgreementView, AuditRow, ConsentListKey, ConsentView, Due, ExchangeFilter, ExchangeView,
+    ExchangeWithReversals, LotView, MembershipName, MembershipView, Page, Paged, PostingView, QuoteView,
+    Scope, Store, StoreError, Views,
 };
 use pointbridge_tests::memory::MemoryStore;
 use tokio::sync::Semaphore;
@@ -101,6 +106,15 @@ macro_rules! ungated {
             $(async fn $name(&self, scope: &Scope, $($argument: $type),*) -> Result<$answer, StoreError> {
                 self.inner.$name(scope, $($argument),*).await
             })*
+
+            // The one that takes no scope.
+            async fn admission(
+                &self,
+                partner: Option<&PartnerCode>,
+                fingerprint: &Hash,
+            ) -> Result<Admission, StoreError> {
+                self.inner.admission(partner, fingerprint).await
+            }
         }
     };
 }
@@ -117,7 +131,10 @@ ungated! {
     balance(id: MembershipId) -> Option<(Account, Program)>;
     postings(id: MembershipId, page: &Page<i64>) -> Option<Paged<PostingView, i64>>;
     lots(id: MembershipId, page: &Page<LotKey>) -> Option<(Paged<LotView, LotKey>, Program)>;
-    exchange(id: ExchangeId) -> Option<ExchangeView>;
+    exchange(id: ExchangeId) -> Option<ExchangeWithReversals>;
     exchanges(filter: &ExchangeFilter, page: &Page<ExchangeId>) -> Paged<ExchangeView, ExchangeId>;
     quote(source: MembershipId, destination: MembershipId) -> QuoteView;
+    approvals(state: Option<ApprovalState>, page: &Page<ApprovalId>) -> (Paged<Approval, ApprovalId>, Timestamp);
+    certificates(of: Option<&PartnerCode>, page: &Page<CertificateKey>) -> Paged<Certificate, CertificateKey>;
+    signing_keys(id: ProgramId) -> Option<Vec<SigningKey>>;
 }

@@ -10,7 +10,7 @@ use pointbridge_core::caller::Caller;
 use pointbridge_core::canonical::{self, Domain};
 use pointbridge_core::command::{
     AbortExchange, AccruePoints, Answer, Command, CommitExchange, Envelope, ExpireExchange, ExpireLots,
-    PrepareExchange,
+    PrepareExchange, ReverseExchange,
 };
 use pointbridge_core::exchange::References;
 use pointbridge_core::ids::{ExchangeId, MembershipId};
@@ -164,6 +164,19 @@ impl<S: Store> Hub<S> {
         self.does(&till(partner), CommitExchange { exchange_id }).await
     }
 
+    /// Gives a committed exchange back, or so many source points of it.
+    ///
+    /// # Panics
+    /// Where it is refused.
+    pub async fn reverse(
+        &self,
+        partner: &PartnerCode,
+        exchange_id: ExchangeId,
+        points: Option<&str>,
+    ) -> Arc<Record> {
+        self.does(&till(partner), reversal(exchange_id, points)).await
+    }
+
     /// Does what time asks for, until it asks for nothing. Answers how often it did something.
     ///
     /// # Panics
@@ -237,6 +250,17 @@ pub fn preparation(claims: Claims) -> PrepareExchange {
             till: None,
         },
         claims: Some(claims),
+    }
+}
+
+/// The order to give an exchange back, or so many source points of it.
+#[must_use]
+pub fn reversal(exchange_id: ExchangeId, points: Option<&str>) -> ReverseExchange {
+    ReverseExchange {
+        exchange_id,
+        source_points: points.map(entered),
+        reason: reason("GOODS_RETURNED"),
+        reference: reference("return-1"),
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod audit;
 mod load;
+mod standing;
 mod state;
 mod views;
 mod write;

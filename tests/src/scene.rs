@@ -75,6 +75,7 @@ pub fn direction(source_program: ProgramId, destination_program: ProgramId) -> E
         price_points: entered("1"),
         exposure_limit: entered("1000000"),
         hold_seconds: 300,
+        reversal_days: None,
     }
 }
 

@@ -7,6 +7,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use pointbridge_proto::v1::agreement_service_client::AgreementServiceClient;
+use pointbridge_proto::v1::approval_service_client::ApprovalServiceClient;
 use pointbridge_proto::v1::exchange_service_client::ExchangeServiceClient;
 use pointbridge_proto::v1::ledger_service_client::LedgerServiceClient;
 use pointbridge_proto::v1::member_service_client::MemberServiceClient;
@@ -72,6 +73,12 @@ impl Client {
     #[must_use]
     pub fn agreements(&self) -> AgreementServiceClient<Channel> {
         AgreementServiceClient::new(self.channel())
+    }
+
+    /// What needs two people.
+    #[must_use]
+    pub fn approvals(&self) -> ApprovalServiceClient<Channel> {
+        ApprovalServiceClient::new(self.channel())
     }
 
     /// Memberships, links between them, and consents.

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use pointbridge_store::AuditRow;
 
+use crate::approvals::Approvals;
 use crate::consents::Consents;
 use crate::content::Content;
+use crate::credentials::Credentials;
 use crate::exchanges::{Exchanges, ReservationRow, references_text};
 use crate::form::{self, Homes};
 use crate::invariant::Invariant;
@@ -19,6 +21,7 @@ use crate::parties::Parties;
 use crate::records::{Proven, RecordRow, Records};
 use crate::report::{Findings, Report};
 use crate::requests::{RequestRow, Requests};
+use crate::reversals::Reversals;
 use crate::terms::Agreements;
 
 /// A check under way: fed with rows by [`Check::see`], ended by [`Check::finish`].
@@ -39,7 +42,10 @@ pub struct Check {
     parties: Parties,
     members: Members,
     consents: Consents,
+    approvals: Approvals,
+    credentials: Credentials,
     owed: Owed,
+    reversals: Reversals,
 }
 
 impl Default for Check {
@@ -68,7 +74,10 @@ impl Check {
             parties: Parties::default(),
             members: Members::default(),
             consents: Consents::default(),
+            approvals: Approvals::default(),
+            credentials: Credentials::default(),
             owed: Owed::default(),
+            reversals: Reversals::default(),
         }
     }
 
@@ -85,6 +94,9 @@ impl Check {
                 self.line(row);
             }
             row @ (AuditRow::Reservation { .. } | AuditRow::Leg(_)) => self.exchange(row),
+            row @ AuditRow::Reversal { .. } => {
+                self.reversals.row(row, &self.records, &mut self.findings);
+            }
             row @ (AuditRow::Partner { .. } | AuditRow::Program { .. }) => {
                 self.parties.row(&row, &self.records, &mut self.findings);
             }
@@ -98,6 +110,10 @@ impl Check {
             | AuditRow::ConsentWithdrawal { .. }
             | AuditRow::ConsentInForce { .. }) => {
                 self.consents.row(row, &self.records, &mut self.findings);
+            }
+            AuditRow::Approval(row) => self.approvals.row(&row, &self.records, &mut self.findings),
+            row @ (AuditRow::Certificate(_) | AuditRow::SigningKey { .. }) => {
+                self.credentials.row(&row, &self.records, &mut self.findings);
             }
             row => self.sum(row),
         }
@@ -117,10 +133,13 @@ impl Check {
         }
         self.ledger.finish(&self.exchanges.holds(), &self.records, findings);
         self.owed.finish(&self.exchanges, findings);
+        self.reversals.finish(&self.records, findings);
         self.parties.finish(&self.records, findings);
         self.agreements.finish(&self.records, findings);
         self.members.finish(&self.records, findings);
         self.consents.finish(&self.records, findings);
+        self.approvals.finish(&self.records, findings);
+        self.credentials.finish(&self.records, findings);
         self.requests.finish(now_micros, &self.records, findings);
         Report {
             rows: self.tables.values().sum(),
@@ -143,7 +162,9 @@ impl Check {
         {
             self.ledger.hold(&membership, change);
         }
+        self.reversals.record(&name, &content, &mut self.names, &mut self.findings);
         self.lines(&name, &content);
+        self.approvals.record(&content, &mut self.findings);
         self.bodies(&name, content);
     }
 
@@ -194,6 +215,10 @@ impl Check {
         if let Some(partner) = body.partner {
             self.parties.partner(partner);
         }
+        if let Some(standing) = body.standing {
+            self.parties.partner(standing.partner);
+        }
+        self.credentials.record(body.certificate.as_ref(), body.signing_key.as_ref());
         if let Some(program) = &body.program {
             self.parties.program(program);
         }
@@ -390,8 +415,12 @@ const fn table(row: &AuditRow) -> &'static str {
         AuditRow::Consent { .. } => "consent",
         AuditRow::ConsentWithdrawal { .. } => "consent_withdrawal",
         AuditRow::ConsentInForce { .. } => "consent_in_force",
+        AuditRow::Approval(_) => "approval",
+        AuditRow::Certificate(_) => "certificate",
+        AuditRow::SigningKey { .. } => "signing_key",
         AuditRow::Reservation { .. } => "reservation",
         AuditRow::Leg(_) => "exchange_leg",
+        AuditRow::Reversal { .. } => "reversal",
         AuditRow::Account { .. } => "account",
         AuditRow::Lot { .. } => "lot",
         AuditRow::Exposure { .. } => "exposure",

@@ -42,6 +42,85 @@ pub(crate) struct Body {
     pub(crate) withdrawal: Option<WithdrawalBody>,
     pub(crate) points: Option<Points>,
     pub(crate) exchange: Option<Exchange>,
+    pub(crate) reversal: Option<Reversal>,
+    pub(crate) standing: Option<Standing>,
+    pub(crate) approval: Option<ApprovalBody>,
+    pub(crate) certificate: Option<Certificate>,
+    pub(crate) signing_key: Option<SigningKey>,
+}
+
+/// A partner that was suspended or resumed.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Standing {
+    pub(crate) partner: Partner,
+    pub(crate) reason: String,
+    pub(crate) approval_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct ApprovalBody {
+    pub(crate) approval: Approval,
+    pub(crate) effect: Option<Effect>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Effect {
+    pub(crate) record_id: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Approval {
+    pub(crate) approval_id: String,
+    /// Read as [`Proposal`], and hashed as it stands.
+    pub(crate) proposal: serde_json::Value,
+    pub(crate) content_hash: String,
+    pub(crate) subject_changed_at: Micros,
+    pub(crate) requested_by: String,
+    pub(crate) requested_at: Micros,
+    pub(crate) expires_at: Micros,
+    pub(crate) state: String,
+    pub(crate) verdict: Option<Verdict>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Verdict {
+    pub(crate) by: String,
+    pub(crate) at: Micros,
+    pub(crate) reason: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Proposal {
+    ResumePartner { code: String, reason: String },
+    AdjustPoints { membership_id: String, amount: Minor, reason: String, reference: String },
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Certificate {
+    pub(crate) fingerprint: String,
+    pub(crate) owner: Option<String>,
+    pub(crate) pin: Option<Pin>,
+    pub(crate) revocation: Option<Verdict>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Pin {
+    pub(crate) principal: String,
+    pub(crate) serial: String,
+    pub(crate) not_before: Micros,
+    pub(crate) not_after: Micros,
+    pub(crate) by: String,
+    pub(crate) at: Micros,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct SigningKey {
+    pub(crate) program_id: String,
+    pub(crate) key_id: String,
+    pub(crate) public_key: String,
+    pub(crate) by: String,
+    pub(crate) at: Micros,
 }
 
 #[derive(Debug, Deserialize)]
@@ -154,8 +233,11 @@ pub(crate) struct Points {
     pub(crate) membership_id: String,
     pub(crate) program_id: String,
     pub(crate) amount: Minor,
+    pub(crate) reason: Option<String>,
+    pub(crate) reference: Option<String>,
     pub(crate) posted: Minor,
     pub(crate) postings: i64,
+    pub(crate) approval_id: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -212,6 +294,7 @@ pub(crate) struct Direction {
     pub(crate) basis: String,
     pub(crate) price: Price,
     pub(crate) hold_seconds: i64,
+    pub(crate) reversal_days: Option<i64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -259,6 +342,37 @@ pub(crate) struct Leg {
     pub(crate) credited_points: Minor,
     pub(crate) residue: Residue,
     pub(crate) obligation: Obligation,
+    pub(crate) reversal_days: Option<i64>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Reversal {
+    pub(crate) reversal_id: String,
+    pub(crate) exchange_id: String,
+    pub(crate) number: i64,
+    pub(crate) reverser: String,
+    pub(crate) legs: Vec<ReversedLeg>,
+    pub(crate) reversed_at: Micros,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct ReversedLeg {
+    pub(crate) number: i64,
+    pub(crate) agreement_id: String,
+    pub(crate) agreement_version: i64,
+    pub(crate) source: Side,
+    pub(crate) destination: Side,
+    pub(crate) part: Share,
+    pub(crate) reversed: Share,
+    pub(crate) obligation: Obligation,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Share {
+    pub(crate) source_points: Minor,
+    pub(crate) fee_points: Minor,
+    pub(crate) credited_points: Minor,
+    pub(crate) money: Millionths,
 }
 
 #[derive(Debug, Deserialize)]

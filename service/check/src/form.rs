@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::content::{Content, Exchange, Points};
+use crate::content::{Content, Exchange, Points, Reversal};
 use crate::invariant::Invariant;
 use crate::names::or_none;
 use crate::report::Findings;
@@ -101,9 +101,10 @@ fn lots_follow(content: &Content, row: &str, findings: &mut Findings) -> bool {
 
 fn lines_follow(content: &Content, row: &str, findings: &mut Findings) -> bool {
     let body = &content.body;
-    let (postings, held) = match (&body.points, &body.exchange) {
-        (Some(points), _) => (points_postings(content, points), Effects::new()),
-        (_, Some(exchange)) => exchange_lines(&content.kind, exchange),
+    let (postings, held) = match (&body.points, &body.exchange, &body.reversal) {
+        (Some(points), _, _) => (points_postings(content, points), Effects::new()),
+        (_, Some(exchange), _) => exchange_lines(&content.kind, exchange),
+        (_, _, Some(reversal)) => (reversal_postings(reversal), Effects::new()),
         _ => (Vec::new(), Effects::new()),
     };
     let expected = [text(postings), text(held), text(expected_obligations(content))];
@@ -189,7 +190,30 @@ fn exchange_lines<'a>(kind: &str, exchange: &'a Exchange) -> (Vec<String>, Effec
     (sorted(postings), held)
 }
 
+/// Those of the commit with the opposite sign, each by its share.
+fn reversal_postings(reversal: &Reversal) -> Vec<String> {
+    let mut postings = Vec::new();
+    for leg in &reversal.legs {
+        let (source, destination) = (&leg.source, &leg.destination);
+        let (from, to) = (&source.program_id, &destination.program_id);
+        let [given, fee, credited] =
+            [&leg.part.source_points, &leg.part.fee_points, &leg.part.credited_points];
+        let [given, fee, credited] = [given, fee, credited].map(|points| i128::from(points.units));
+        postings.extend([
+            posting_text(from, MEMBER, Some(&source.membership_id), given),
+            posting_text(from, "EXCHANGE_OUT", None, -given),
+            posting_text(to, MEMBER, Some(&destination.membership_id), -credited),
+            posting_text(to, "EXCHANGE_IN", None, fee + credited),
+        ]);
+        postings.extend((fee != 0).then(|| posting_text(to, "FEE", None, -fee)));
+    }
+    sorted(postings)
+}
+
 fn expected_obligations(content: &Content) -> Vec<String> {
+    if let Some(reversal) = &content.body.reversal {
+        return reversal.legs.iter().map(|leg| obligation_text(&leg.obligation)).collect();
+    }
     let committed = content.body.exchange.as_ref().filter(|_| content.kind == "EXCHANGE_COMMITTED");
     let legs = committed.into_iter().flat_map(|exchange| &exchange.legs);
     legs.map(|leg| obligation_text(&leg.obligation)).collect()

@@ -19,7 +19,7 @@ pub(crate) struct Parties {
 
 impl Default for Parties {
     fn default() -> Self {
-        let partners = &["PARTNER_CREATED", "PARTNER_UPDATED"];
+        let partners = &["PARTNER_CREATED", "PARTNER_UPDATED", "PARTNER_SUSPENDED", "PARTNER_RESUMED"];
         let programs = &["PROGRAM_CREATED", "PROGRAM_UPDATED"];
         Self {
             partners: Register::new(Invariant::PartnerRows, "partner", partners),

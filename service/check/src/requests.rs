@@ -6,14 +6,16 @@
 
 use std::collections::BTreeMap;
 
+use crate::approvals;
 use crate::content::Content;
 use crate::invariant::Invariant;
 use crate::names::{Name, Names};
 use crate::records::Records;
 use crate::report::Findings;
 
-/// Kinds of records and the methods that ask for them. Kinds that are not here come by time, and nobody asks.
-const METHODS: [(&str, &str); 16] = [
+/// Kinds of records and the methods that ask for them. Kinds that are not here come by time or by an approval, whose own
+/// record is asked for instead; or, as what waits for a second person, by a method that the content names.
+const METHODS: [(&str, &str); 23] = [
     ("PARTNER_CREATED", "CreatePartner"),
     ("PARTNER_UPDATED", "UpdatePartner"),
     ("PROGRAM_CREATED", "CreateProgram"),
@@ -30,6 +32,13 @@ const METHODS: [(&str, &str); 16] = [
     ("EXCHANGE_PREPARED", "PrepareExchange"),
     ("EXCHANGE_COMMITTED", "CommitExchange"),
     ("EXCHANGE_ABORTED", "AbortExchange"),
+    ("EXCHANGE_REVERSED", "ReverseExchange"),
+    ("PARTNER_SUSPENDED", "SuspendPartner"),
+    ("CERTIFICATE_PINNED", "AddCertificate"),
+    ("CERTIFICATE_REVOKED", "RevokeCertificate"),
+    ("SIGNING_KEY_REGISTERED", "RegisterSigningKey"),
+    ("APPROVAL_APPROVED", "Approve"),
+    ("APPROVAL_REJECTED", "Reject"),
 ];
 
 /// How long a request is kept at least: 400 days, in microseconds.
@@ -80,6 +89,18 @@ fn method_of(kind: &str) -> Option<&'static str> {
     METHODS.iter().find(|(of, _)| *of == kind).map(|(_, method)| *method)
 }
 
+/// The method that must have asked for a record. What the operator adjusts, an approval did.
+fn method_of_content(content: &Content) -> Option<&'static str> {
+    let is_by_operator = content.who.starts_with("operator/");
+    match content.kind.as_str() {
+        "POINTS_ADJUSTED" if is_by_operator => None,
+        "APPROVAL_REQUESTED" => {
+            content.body.approval.as_ref().and_then(|body| approvals::method(&body.approval))
+        }
+        kind => method_of(kind),
+    }
+}
+
 impl Requests {
     /// Takes in a record that can be trusted.
     pub(crate) fn record(&mut self, name: &Name, content: &Content, names: &mut Names) {
@@ -87,7 +108,7 @@ impl Requests {
         let may_others = content.kind == "EXCHANGE_ABORTED";
         let others = content.parties.iter().filter(|party| may_others && ***party != *scope);
         let others = others.map(|party| names.of(party)).collect();
-        let (method, at) = (method_of(&content.kind), content.decided_at.0);
+        let (method, at) = (method_of_content(content), content.decided_at.0);
         let cause = Cause { scope: Some(scope), method, others, at, is_answered: false };
         self.causes.insert(name.clone(), cause);
     }

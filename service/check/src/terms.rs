@@ -256,6 +256,7 @@ fn expected_leg(leg: &Leg, direction: &Direction, currency: &str) -> Vec<(&'stat
         ("currency", currency.to_owned()),
         ("debtor", leg.source.partner.clone()),
         ("creditor", leg.destination.partner.clone()),
+        ("reversal days", or_none(direction.reversal_days)),
         ("hold", (i128::from(direction.hold_seconds) * 1_000_000).to_string()),
         ("residue", "of less than one unit".to_owned()),
         ("credited", "above zero".to_owned()),
@@ -277,6 +278,7 @@ fn found_leg(leg: &Leg, exchange: &Exchange) -> Vec<String> {
         leg.obligation.currency.clone(),
         leg.obligation.debtor.clone(),
         leg.obligation.creditor.clone(),
+        or_none(leg.reversal_days),
         hold.to_string(),
         if is_part { "of less than one unit" } else { "of one unit or more" }.to_owned(),
         if leg.credited_points.units > 0 { "above zero" } else { "nothing" }.to_owned(),
@@ -285,7 +287,7 @@ fn found_leg(leg: &Leg, exchange: &Exchange) -> Vec<String> {
 
 /// `numerator / denominator` of two numbers above or at zero: toward zero, or to the nearest, a half to the even side.
 /// `None` where the denominator is not above zero or the numerator is below.
-fn divide(numerator: i128, denominator: i128, is_half_even: bool) -> Option<i128> {
+pub(crate) fn divide(numerator: i128, denominator: i128, is_half_even: bool) -> Option<i128> {
     if denominator <= 0 || numerator < 0 {
         return None;
     }

@@ -112,6 +112,11 @@ pub struct DirectionTerms {
     pub funding: Funding,
     /// How long prepared points stay held.
     pub hold_seconds: u32,
+    /// For how many days after its commit the initiator may reverse an exchange, 0 for never; absent for
+    /// [`REVERSAL_DAYS_DEFAULT`](crate::reversal::REVERSAL_DAYS_DEFAULT). Left out of the canonical bytes where it is
+    /// absent, so that terms from before there were reversals keep their hash.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reversal_days: Option<u32>,
 }
 
 impl DirectionTerms {
@@ -121,6 +126,8 @@ impl DirectionTerms {
     pub const HOLD_SECONDS_MIN: u32 = 1;
     /// The longest hold: 60 minutes.
     pub const HOLD_SECONDS_MAX: u32 = 3600;
+    /// The longest term for reversals by the initiator.
+    pub const REVERSAL_DAYS_MAX: u32 = 365;
 }
 
 /// The terms of one version, as both parties see and hash them.

@@ -22,6 +22,8 @@ pub enum Domain {
     Reference,
     /// A quote's token.
     QuoteToken,
+    /// What an approval is about.
+    Approval,
 }
 
 impl Domain {
@@ -34,6 +36,7 @@ impl Domain {
             Self::Request => b"pointbridge/request/v1\0",
             Self::Reference => b"pointbridge/reference/v1\0",
             Self::QuoteToken => b"pointbridge/quote-token/v1\0",
+            Self::Approval => b"pointbridge/approval/v1\0",
         }
     }
 }

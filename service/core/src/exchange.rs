@@ -133,6 +133,9 @@ pub struct Leg {
     pub residue: Residue,
     /// What the partners owe each other for it.
     pub obligation: Obligation,
+    /// For how many days after the commit the initiator may reverse it, where the terms say so.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reversal_days: Option<u32>,
 }
 
 /// Points moved from a membership in one program to one in another.

@@ -59,6 +59,8 @@ pub enum ExposureStep {
     Commit,
     /// It will not come about.
     Release,
+    /// It came about at once: nothing was prepared.
+    Book,
 }
 
 impl Exposure {
@@ -89,12 +91,13 @@ impl Exposure {
         let prepared = if is_low { &mut self.prepared_low } else { &mut self.prepared_high };
         *prepared = match step {
             ExposureStep::Prepare => prepared.checked_add(millionths)?,
+            ExposureStep::Book => *prepared,
             ExposureStep::Commit | ExposureStep::Release => prepared.checked_sub(millionths)?,
         };
         if *prepared < 0 {
             return None;
         }
-        if step == ExposureStep::Commit {
+        if matches!(step, ExposureStep::Commit | ExposureStep::Book) {
             let signed = if is_low { millionths } else { millionths.checked_neg()? };
             self.committed_low = self.committed_low.checked_add(signed)?;
         }
@@ -119,6 +122,8 @@ mod tests {
         assert_eq!(e.owed_by(&high), Some(Money::from_millionths(50)));
         let e = step(e, ExposureStep::Release, &low, 70);
         assert_eq!(e.owed_by(&low), Some(Money::from_millionths(-50)));
-        assert_eq!(e.after(ExposureStep::Release, &low, Money::from_millionths(1)), None);
+        assert_eq!(e.clone().after(ExposureStep::Release, &low, Money::from_millionths(1)), None);
+        let e = step(e, ExposureStep::Book, &low, 60);
+        assert_eq!(e.owed_by(&low), Some(Money::from_millionths(10)), "what is booked was never prepared");
     }
 }

@@ -95,6 +95,12 @@ id!(
     /// which is why a quote makes at most one exchange.
     ExchangeId, "exc");
 id!(
+    /// A reversal: a part of a committed exchange, or all of it, given back.
+    ReversalId, "rev");
+id!(
+    /// What one person asked for and a second one decides.
+    ApprovalId, "apr");
+id!(
     /// What a phase of a reservation, or any other mutation, left.
     RecordId, "rec");
 id!(

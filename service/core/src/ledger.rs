@@ -103,6 +103,15 @@ impl Lot {
     pub fn free(&self) -> i64 {
         self.remaining.saturating_sub(self.held)
     }
+
+    /// The lot after a change that was decided.
+    #[must_use]
+    pub const fn after(self, delta: LotDelta) -> Self {
+        Self {
+            remaining: self.remaining.saturating_add(delta.remaining),
+            held: self.held.saturating_add(delta.held),
+        }
+    }
 }
 
 /// By how much a lot changes. Deltas add up, so that a lot need not be loaded to be changed.
@@ -147,8 +156,7 @@ impl LotSet {
             return;
         }
         let lot = self.lots.entry(key).or_default();
-        lot.remaining = lot.remaining.saturating_add(delta.remaining);
-        lot.held = lot.held.saturating_add(delta.held);
+        *lot = lot.after(delta);
     }
 
     /// The lots that are over at `now` and have something free: they are written off before anything else is decided.

@@ -11,8 +11,10 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 pub mod agreement;
+pub mod approval;
 pub mod caller;
 pub mod canonical;
+pub mod certificate;
 pub mod command;
 pub mod exchange;
 pub mod exposure;
@@ -26,7 +28,9 @@ pub mod quote;
 pub mod rate;
 pub mod record;
 pub mod rejection;
+pub mod reversal;
 pub mod seed;
+pub mod signing_key;
 pub mod text;
 pub mod time;
 pub mod world;

@@ -135,6 +135,13 @@ impl Serialize for Entered {
     }
 }
 
+impl<'de> Deserialize<'de> for Entered {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Self::parse_signed(&text).map_err(de::Error::custom)
+    }
+}
+
 /// Minor units of one program's points together with the scale, so that the text says it all: `12.50`.
 ///
 /// Signed, because postings are. Has no `+` or `-` on purpose: what is added must belong to one program.

@@ -255,6 +255,7 @@ impl Ends<'_> {
                 currency: version.terms.settlement_currency,
                 money: priced.money,
             },
+            reversal_days: terms.reversal_days,
         })
     }
 }

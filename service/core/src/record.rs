@@ -9,14 +9,18 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::agreement::{Agreement, AgreementVersion};
+use crate::approval::Approval;
 use crate::canonical::{self, Domain, Hash, hex_hash};
+use crate::certificate::Certificate;
 use crate::exchange::Exchange;
 use crate::exposure::Obligation;
-use crate::ids::{LinkCodeId, MembershipId, ProgramId, RecordId, WindowId};
+use crate::ids::{ApprovalId, ExchangeId, LinkCodeId, MembershipId, ProgramId, RecordId, WindowId};
 use crate::ledger::{LotMovement, Posting};
 use crate::member::{Consent, MembershipStatus, Withdrawal};
 use crate::partner::{Partner, Program};
 use crate::points::Amount;
+use crate::reversal::Reversal;
+use crate::signing_key::SigningKey;
 use crate::text::{PartnerCode, ReasonCode, Reference};
 use crate::time::Timestamp;
 
@@ -28,6 +32,10 @@ pub enum RecordKind {
     PartnerCreated,
     /// A partner's name changed.
     PartnerUpdated,
+    /// A partner may start nothing any more.
+    PartnerSuspended,
+    /// A partner may start again.
+    PartnerResumed,
     /// A program was made.
     ProgramCreated,
     /// A program's name or expiry rule changed.
@@ -48,7 +56,7 @@ pub enum RecordKind {
     ConsentWithdrawn,
     /// Points were earned.
     PointsAccrued,
-    /// Points were corrected by the program's owner.
+    /// Points were corrected by the program's owner, or by the operator with two people.
     PointsAdjusted,
     /// Points expired.
     PointsExpired,
@@ -60,6 +68,20 @@ pub enum RecordKind {
     ExchangeAborted,
     /// Phase two: over by time.
     ExchangeExpired,
+    /// A committed exchange was given back, in part or as a whole.
+    ExchangeReversed,
+    /// A certificate was pinned.
+    CertificatePinned,
+    /// A certificate was revoked.
+    CertificateRevoked,
+    /// A program's signing key was registered.
+    SigningKeyRegistered,
+    /// Something that needs two people was asked for.
+    ApprovalRequested,
+    /// A second person agreed; what was asked for is done.
+    ApprovalApproved,
+    /// Somebody said no.
+    ApprovalRejected,
 }
 
 impl RecordKind {
@@ -69,6 +91,8 @@ impl RecordKind {
         match self {
             Self::PartnerCreated => "PARTNER_CREATED",
             Self::PartnerUpdated => "PARTNER_UPDATED",
+            Self::PartnerSuspended => "PARTNER_SUSPENDED",
+            Self::PartnerResumed => "PARTNER_RESUMED",
             Self::ProgramCreated => "PROGRAM_CREATED",
             Self::ProgramUpdated => "PROGRAM_UPDATED",
             Self::AgreementProposed => "AGREEMENT_PROPOSED",
@@ -85,6 +109,13 @@ impl RecordKind {
             Self::ExchangeCommitted => "EXCHANGE_COMMITTED",
             Self::ExchangeAborted => "EXCHANGE_ABORTED",
             Self::ExchangeExpired => "EXCHANGE_EXPIRED",
+            Self::ExchangeReversed => "EXCHANGE_REVERSED",
+            Self::CertificatePinned => "CERTIFICATE_PINNED",
+            Self::CertificateRevoked => "CERTIFICATE_REVOKED",
+            Self::SigningKeyRegistered => "SIGNING_KEY_REGISTERED",
+            Self::ApprovalRequested => "APPROVAL_REQUESTED",
+            Self::ApprovalApproved => "APPROVAL_APPROVED",
+            Self::ApprovalRejected => "APPROVAL_REJECTED",
         }
     }
 }
@@ -156,6 +187,50 @@ pub struct PointsBody {
     pub held: Amount,
     /// The account's number of postings after.
     pub postings: i64,
+    /// The approval that the operator needed for it; absent where nobody needed one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub approval_id: Option<ApprovalId>,
+}
+
+/// A partner that was suspended or resumed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandingBody {
+    /// The partner as it is now.
+    pub partner: Partner,
+    /// Why.
+    pub reason: ReasonCode,
+    /// The approval that resuming needed; absent where the partner was suspended.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub approval_id: Option<ApprovalId>,
+}
+
+/// What an approval came to, as its own answer shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The partner as it is now.
+    Partner(Partner),
+    /// The change of points and the account after it.
+    Points(PointsBody),
+}
+
+/// What an approval did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalEffect {
+    /// The record of it.
+    pub record_id: RecordId,
+    /// What that record says.
+    pub outcome: Outcome,
+}
+
+/// An approval as it is now, and what it did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalBody {
+    /// The approval.
+    pub approval: Approval,
+    /// What it did; absent unless it was approved by this record.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub effect: Option<ApprovalEffect>,
 }
 
 /// What a record is about.
@@ -192,6 +267,16 @@ pub enum Body {
     Points(PointsBody),
     /// An exchange as it is now.
     Exchange(Box<Exchange>),
+    /// A reversal.
+    Reversal(Box<Reversal>),
+    /// A partner that was suspended or resumed.
+    Standing(StandingBody),
+    /// An approval as it is now.
+    Approval(Box<ApprovalBody>),
+    /// A certificate as it is now.
+    Certificate(Box<Certificate>),
+    /// A signing key.
+    SigningKey(SigningKey),
 }
 
 /// A record.
@@ -235,6 +320,35 @@ impl Record {
         match &self.body {
             Body::Exchange(exchange) => Some(exchange),
             _ => None,
+        }
+    }
+
+    /// The reversal, where the record is of one.
+    #[must_use]
+    pub const fn reversal(&self) -> Option<&Reversal> {
+        match &self.body {
+            Body::Reversal(reversal) => Some(reversal),
+            _ => None,
+        }
+    }
+
+    /// The exchange that the record is of or about, where there is one.
+    #[must_use]
+    pub const fn exchange_id(&self) -> Option<ExchangeId> {
+        match &self.body {
+            Body::Exchange(exchange) => Some(exchange.exchange_id),
+            Body::Reversal(reversal) => Some(reversal.exchange_id),
+            _ => None,
+        }
+    }
+
+    /// Why it was done and the caller's own name for the cause, where the record says so.
+    #[must_use]
+    pub const fn cause(&self) -> (Option<&ReasonCode>, Option<&Reference>) {
+        match &self.body {
+            Body::Points(points) => (points.reason.as_ref(), points.reference.as_ref()),
+            Body::Reversal(reversal) => (Some(&reversal.reason), Some(&reversal.reference)),
+            _ => (None, None),
         }
     }
 

@@ -141,8 +141,52 @@ reasons! {
     ReservationAborted = "RESERVATION_ABORTED", Precondition;
     /// The reservation was committed.
     ReservationCommitted = "RESERVATION_COMMITTED", Precondition;
+    /// The exchange is not committed.
+    ReservationNotCommitted = "RESERVATION_NOT_COMMITTED", Precondition;
+    /// The caller's partner is a party of the exchange, and not one that may reverse it.
+    ReversalNotAllowed = "REVERSAL_NOT_ALLOWED", Forbidden;
+    /// The initiator's term for reversals is over.
+    ReversalTermOver = "REVERSAL_TERM_OVER", Precondition;
+    /// Less of the exchange is left than asked for.
+    ReversalExceeds = "REVERSAL_EXCEEDS", Precondition;
+    /// The exchange was reversed in as many parts as allowed but for the last.
+    ReversalLimit = "REVERSAL_LIMIT", Precondition;
+    /// The exchange's own points were spent, held, or are over.
+    PointsSpent = "POINTS_SPENT", Precondition;
     /// One partner would owe the other more than agreed.
     ExposureLimit = "EXPOSURE_LIMIT", Exhausted;
+    /// The certificate was revoked: it may do nothing any more.
+    CertificateRevoked = "CERTIFICATE_REVOKED", Unauthenticated;
+    /// The caller's partner has pinned certificates, and this is none of them.
+    CertificateNotPinned = "CERTIFICATE_NOT_PINNED", Unauthenticated;
+    /// The certificate is none that could be pinned for this partner.
+    CertificateInvalid = "CERTIFICATE_INVALID", Invalid;
+    /// The certificate is pinned already.
+    CertificateExists = "CERTIFICATE_EXISTS", Exists;
+    /// The certificate was revoked before, which is final.
+    CertificateAlreadyRevoked = "CERTIFICATE_ALREADY_REVOKED", Precondition;
+    /// The first pin would shut the caller itself out.
+    WouldLockOut = "WOULD_LOCK_OUT", Precondition;
+    /// The program has a signing key with this name.
+    SigningKeyExists = "SIGNING_KEY_EXISTS", Exists;
+    /// The program has as many signing keys as allowed.
+    SigningKeyLimit = "SIGNING_KEY_LIMIT", Exhausted;
+    /// The partner is not active, so that it cannot be suspended.
+    PartnerNotActive = "PARTNER_NOT_ACTIVE", Precondition;
+    /// The partner is not suspended, so that there is nothing to resume.
+    PartnerNotSuspended = "PARTNER_NOT_SUSPENDED", Precondition;
+    /// No such approval.
+    ApprovalNotFound = "APPROVAL_NOT_FOUND", NotFound;
+    /// The approval is about something else than the caller says.
+    ApprovalChanged = "APPROVAL_CHANGED", Precondition;
+    /// The approval was decided before.
+    ApprovalNotPending = "APPROVAL_NOT_PENDING", Precondition;
+    /// The approval's time is over.
+    ApprovalExpired = "APPROVAL_EXPIRED", Precondition;
+    /// A second person is needed.
+    SamePerson = "SAME_PERSON", Precondition;
+    /// What the approval is about has changed since it was asked for.
+    ApprovalOutdated = "APPROVAL_OUTDATED", Precondition;
     /// A sum would not fit into 64 bits.
     Overflow = "OVERFLOW", Precondition;
     /// Too much work waits.

@@ -95,6 +95,18 @@ text!(
     NoticeVersion, "1 to 64 characters: letters, digits and . _ : / -, beginning with a letter or digit",
     |t| check_opaque(t, NoticeVersion::FORM));
 
+text!(
+    /// The name of a signing key within its program: `[A-Za-z0-9][A-Za-z0-9._-]{0,31}`.
+    KeyId, "1 to 32 characters: letters, digits and . _ -, beginning with a letter or digit",
+    check_key_id);
+
+fn check_key_id(text: &str) -> Result<(), TextError> {
+    let tail = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    let head = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+    let fits = (1..=32).contains(&text.len());
+    if head && fits && text.bytes().all(tail) { Ok(()) } else { Err(TextError::Form(KeyId::FORM)) }
+}
+
 fn check_code(text: &str, form: &'static str) -> Result<(), TextError> {
     let tail = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     let head = text.bytes().next().is_some_and(|b| b.is_ascii_lowercase());

@@ -17,6 +17,12 @@ const LATEST_MICROS: i64 = 253_402_207_200 * MICROS;
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// The first moment that the hub takes: 1970-01-01T00:00:00Z.
+    pub const EARLIEST: Self = Self(0);
+
+    /// The last one: 9999-12-30T22:00:00Z.
+    pub const LATEST: Self = Self(LATEST_MICROS);
+
     /// The moment this many microseconds after 1970; `None` outside of 1970 to 9999.
     #[must_use]
     pub fn from_micros(micros: i64) -> Option<Self> {
@@ -34,6 +40,13 @@ impl Timestamp {
     pub fn plus_seconds(self, seconds: u32) -> Self {
         let micros = i64::from(seconds).saturating_mul(MICROS);
         Self(self.0.saturating_add(micros).min(LATEST_MICROS))
+    }
+
+    /// This moment, or where it is not later than `earlier`, the next one after that: so that a row that changes twice in
+    /// one batch shows that it did.
+    #[must_use]
+    pub fn after(self, earlier: Self) -> Self {
+        self.max(Self(earlier.0.saturating_add(1).min(LATEST_MICROS)))
     }
 
     /// The calendar month (UTC) that the moment lies in.

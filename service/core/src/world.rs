@@ -16,14 +16,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::agreement::{Agreement, Pair};
+use crate::approval::Approval;
 use crate::canonical::Hash;
+use crate::certificate::{Certificate, CertificateKey};
 use crate::exposure::{Exposure, ExposureKey};
-use crate::ids::{ConsentId, ExchangeId, MemberId, MembershipId, ProgramId, WindowId};
-use crate::ledger::{Account, LotSet};
+use crate::ids::{ApprovalId, ConsentId, ExchangeId, MemberId, MembershipId, ProgramId, WindowId};
+use crate::ledger::{Account, Lot, LotKey, LotSet};
 use crate::member::{Consent, ConsentKey, LinkCode, Membership, Withdrawal};
 use crate::partner::{Partner, Program};
 use crate::record::Record;
-use crate::text::{PartnerCode, ProgramCode, Reference};
+use crate::reversal::Progress;
+use crate::signing_key::SigningKey;
+use crate::text::{KeyId, PartnerCode, ProgramCode, Reference};
 use crate::time::Timestamp;
 
 pub use changes::{Changes, RequestRow, ReservationEnd};
@@ -87,10 +91,22 @@ pub struct World {
     pub link_codes: BTreeMap<Hash, LinkCode>,
     /// The last record of exchanges.
     pub exchanges: BTreeMap<ExchangeId, Arc<Record>>,
+    /// How far exchanges were reversed, where that was asked for; what is missing is not at all.
+    pub reversed: BTreeMap<ExchangeId, Progress>,
+    /// The lots that exchanges to be reversed have credited, which need not be among the first of their account.
+    pub named_lots: BTreeMap<(MembershipId, LotKey), Lot>,
     /// Exposures; what is missing is nothing owed.
     pub exposures: BTreeMap<ExposureKey, Exposure>,
     /// Live holds by initiator; what is missing is none.
     pub live_holds: BTreeMap<PartnerCode, i64>,
+    /// Approvals by id.
+    pub approvals: BTreeMap<ApprovalId, Approval>,
+    /// Certificates by key.
+    pub certificates: BTreeMap<CertificateKey, Certificate>,
+    /// How many pins of partners are in force, where they were asked for.
+    pub pins: BTreeMap<PartnerCode, i64>,
+    /// Signing keys by program and name, where they were asked for.
+    pub signing_keys: BTreeMap<ProgramId, BTreeMap<KeyId, SigningKey>>,
     /// Requests that succeeded before.
     pub requests: BTreeMap<RequestKey, KnownRequest>,
 }
@@ -117,8 +133,14 @@ impl World {
             consents_by_id: BTreeMap::new(),
             link_codes: BTreeMap::new(),
             exchanges: BTreeMap::new(),
+            reversed: BTreeMap::new(),
+            named_lots: BTreeMap::new(),
             exposures: BTreeMap::new(),
             live_holds: BTreeMap::new(),
+            approvals: BTreeMap::new(),
+            certificates: BTreeMap::new(),
+            pins: BTreeMap::new(),
+            signing_keys: BTreeMap::new(),
             requests: BTreeMap::new(),
         }
     }
@@ -132,6 +154,13 @@ impl World {
     #[must_use]
     pub fn account(&self, membership: MembershipId) -> Option<Account> {
         self.accounts.get(&membership).copied()
+    }
+
+    /// One lot of an account, if it was loaded: among those that can be spent, or by its key.
+    #[must_use]
+    pub fn lot(&self, membership: MembershipId, key: LotKey) -> Option<Lot> {
+        let among = self.lots.get(&membership).and_then(|lots| lots.lots.get(&key));
+        among.or_else(|| self.named_lots.get(&(membership, key))).copied()
     }
 
     /// The exposure with this key.
@@ -149,6 +178,7 @@ impl World {
     /// Shows the batch's next commands what an accepted one changed.
     pub fn apply(&mut self, changes: &Changes) {
         self.apply_things(changes);
+        self.apply_credentials(changes);
         for (key, exposure) in &changes.exposures {
             self.exposures.insert(key.clone(), exposure.clone());
         }
@@ -162,11 +192,17 @@ impl World {
             if let Some(lots) = self.lots.get_mut(membership) {
                 lots.apply(*key, *delta);
             }
+            if let Some(lot) = self.named_lots.get_mut(&(*membership, *key)) {
+                *lot = lot.after(*delta);
+            }
         }
         for record in changes.records.iter().map(|sealed| &sealed.record) {
             if let Some(exchange) = record.exchange() {
                 self.exchanges.insert(exchange.exchange_id, Arc::clone(record));
                 self.note_overdue(exchange);
+            }
+            if let Some(reversal) = record.reversal() {
+                self.reversed.insert(reversal.exchange_id, reversal.progress());
             }
         }
         for row in &changes.requests {
@@ -189,6 +225,7 @@ impl World {
             self.facts.agreements.insert(agreement.agreement_id, agreement.pair.clone());
             self.agreements.insert(agreement.pair.clone(), agreement.clone());
         }
+        self.approvals.extend(changes.approvals.iter().map(|(k, v)| (*k, v.clone())));
         self.link_codes.extend(changes.link_codes.values().map(|v| (v.code_hash, v.clone())));
         for version in &changes.versions {
             self.facts.versions.insert((version.agreement_id, version.version), Arc::new(version.clone()));
@@ -206,6 +243,20 @@ impl World {
                 Some((consent, _)) => self.consents.insert(key.clone(), consent.clone()),
                 None => self.consents.remove(key),
             };
+        }
+    }
+
+    fn apply_credentials(&mut self, changes: &Changes) {
+        for (key, certificate) in &changes.certificates {
+            let before = self.certificates.insert(key.clone(), certificate.clone());
+            let was = before.is_some_and(|before| before.is_pin_in_force());
+            if let Some(count) = key.owner.as_ref().and_then(|owner| self.pins.get_mut(owner)) {
+                let change = i64::from(certificate.is_pin_in_force()).saturating_sub(i64::from(was));
+                *count = count.saturating_add(change);
+            }
+        }
+        for key in &changes.signing_keys {
+            self.signing_keys.entry(key.program_id).or_default().insert(key.key_id.clone(), key.clone());
         }
     }
 

@@ -10,15 +10,15 @@ mod fixture;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use fixture::{Scene, at, entered, name, reason, reference};
+use fixture::{Scene, at, credentials, entered, name, reason, reference};
 use pointbridge_core::canonical::{self, Domain};
 use pointbridge_core::command::{
-    AbortExchange, AdjustPoints, CommitExchange, ExpireExchange, ExpireLots, UpdatePartner, UpdateProgram,
-    WithdrawConsent,
+    AbortExchange, AdjustPoints, Approve, CommitExchange, ExpireExchange, ExpireLots, Reject,
+    RevokeCertificate, UpdatePartner, UpdateProgram, WithdrawConsent,
 };
 use pointbridge_core::record::{Record, RecordKind, RecordKind::*, SealedRecord};
 
-const KINDS: [RecordKind; 18] = [
+const KINDS: [RecordKind; 27] = [
     PartnerCreated,
     PartnerUpdated,
     ProgramCreated,
@@ -37,6 +37,15 @@ const KINDS: [RecordKind; 18] = [
     ExchangeCommitted,
     ExchangeAborted,
     ExchangeExpired,
+    ExchangeReversed,
+    PartnerSuspended,
+    PartnerResumed,
+    CertificatePinned,
+    CertificateRevoked,
+    SigningKeyRegistered,
+    ApprovalRequested,
+    ApprovalApproved,
+    ApprovalRejected,
 ];
 
 /// A new kind does not compile until it stands here, and does not pass until it has a golden file.
@@ -60,6 +69,15 @@ const fn place(kind: RecordKind) -> usize {
         ExchangeCommitted => 15,
         ExchangeAborted => 16,
         ExchangeExpired => 17,
+        ExchangeReversed => 18,
+        PartnerSuspended => 19,
+        PartnerResumed => 20,
+        CertificatePinned => 21,
+        CertificateRevoked => 22,
+        SigningKeyRegistered => 23,
+        ApprovalRequested => 24,
+        ApprovalApproved => 25,
+        ApprovalRejected => 26,
     }
 }
 
@@ -92,7 +110,28 @@ fn history() -> Scene {
     scene.done(&airline, UpdatePartner { code, name: Some(name("蓝天航空 Blue Sky")) });
     let program_id = scene.miles;
     scene.done(&airline, UpdateProgram { program_id, name: None, points_expiry_months: Some(36) });
+    let market = scene.market.clone();
+    scene.done(&market, Scene::reversal(committed, Some("300")));
+    scene.done(&market, Scene::reversal(committed, None));
+    standing(&mut scene);
     scene
+}
+
+/// Two people, a certificate and a key.
+fn standing(scene: &mut Scene) {
+    let (airline, operator) = (scene.airline.clone(), scene.operator.clone());
+    scene.done(&operator, credentials::suspension("baby"));
+    let refused = credentials::approval_of(&scene.done(&operator, credentials::resumption("baby")));
+    let (approval_id, content_hash) = (refused.approval_id, Some(refused.content_hash));
+    scene.done(&operator, Reject { approval_id, content_hash, reason: reason("NOT_YET") });
+    let asked = credentials::approval_of(&scene.done(&operator, credentials::resumption("baby")));
+    let (approval_id, content_hash) = (asked.approval_id, asked.content_hash);
+    scene.done(&credentials::second_person(), Approve { approval_id, content_hash });
+    let pinned = credentials::certificate(scene, "airline", 7);
+    scene.done(&airline, pinned);
+    scene.done(&airline, RevokeCertificate { fingerprint: [7; 32], reason: reason("KEY_LOST") });
+    let key = credentials::signing_key(scene, "2026-11");
+    scene.done(&airline, key);
 }
 
 fn folder() -> PathBuf {

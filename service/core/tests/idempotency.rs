@@ -7,6 +7,7 @@ mod fixture;
 use std::sync::Arc;
 
 use fixture::attempt::{self, Attempt};
+use fixture::credentials;
 use fixture::refusal::{drain, freeze_all, suspend};
 use fixture::{Scene, entered, id, reason};
 use pointbridge_core::command::{AccruePoints, Answer, Command, Envelope, PrepareExchange, decide_batch};
@@ -58,6 +59,15 @@ fn every_method_answers_a_replay_with_the_record_of_then() {
     replays(&attempt::prepare_exchange());
     replays(&attempt::commit_exchange());
     replays(&attempt::abort_exchange());
+    replays(&attempt::reverse_exchange());
+    replays(&credentials::suspend_partner());
+    replays(&credentials::resume_partner());
+    replays(&credentials::approve());
+    replays(&credentials::approve_correction());
+    replays(&credentials::reject());
+    replays(&credentials::add_certificate());
+    replays(&credentials::revoke_certificate());
+    replays(&credentials::register_signing_key());
 }
 
 #[test]

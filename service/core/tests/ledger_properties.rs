@@ -208,6 +208,7 @@ fn histories_reach_every_kind_of_record_and_the_refusals_that_matter() {
         RecordKind::ExchangeCommitted,
         RecordKind::ExchangeAborted,
         RecordKind::ExchangeExpired,
+        RecordKind::ExchangeReversed,
     ] {
         assert!(kinds.contains(&kind), "no history made {kind:?}");
     }
@@ -218,6 +219,8 @@ fn histories_reach_every_kind_of_record_and_the_refusals_that_matter() {
         "HOLD_EXPIRED",
         "RESERVATION_ABORTED",
         "RESERVATION_COMMITTED",
+        "RESERVATION_NOT_COMMITTED",
+        "REVERSAL_EXCEEDS",
     ] {
         assert!(reasons.contains(reason), "no history met {reason}");
     }

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use fixture::attempt::{self, Attempt};
+use fixture::credentials;
 use fixture::{Scene, agreement_of, books, id, reason, terms};
 use pointbridge_core::command::{
     AbortExchange, AcceptAgreement, AdjustPoints, Answer, Command, CommitExchange, Envelope, decide_batch,
@@ -60,6 +61,15 @@ fn a_footprint_names_all_that_its_decision_needs() {
     same_on_what_is_shown(&attempt::prepare_exchange());
     same_on_what_is_shown(&attempt::commit_exchange());
     same_on_what_is_shown(&attempt::abort_exchange());
+    same_on_what_is_shown(&attempt::reverse_exchange());
+    same_on_what_is_shown(&credentials::suspend_partner());
+    same_on_what_is_shown(&credentials::resume_partner());
+    same_on_what_is_shown(&credentials::approve());
+    same_on_what_is_shown(&credentials::approve_correction());
+    same_on_what_is_shown(&credentials::reject());
+    same_on_what_is_shown(&credentials::add_certificate());
+    same_on_what_is_shown(&credentials::revoke_certificate());
+    same_on_what_is_shown(&credentials::register_signing_key());
 }
 
 /// An exchange is never ended on accounts, counts or debts that are made up because they were not loaded.

@@ -9,14 +9,15 @@ mod fixture;
 use std::sync::Arc;
 
 use fixture::attempt::{self, Attempt};
-use fixture::partner;
 use fixture::refusal::{
     Apart, Flaw, STANDING, Table, drain, flaw, freeze_all, reused, scatter, starting, suspend, unknown,
 };
+use fixture::{entered, partner};
 use pointbridge_core::agreement::{Basis, Pair};
-use pointbridge_core::command::{AbortExchange, Answer, CommitExchange, PrepareExchange};
+use pointbridge_core::command::{AbortExchange, Answer, CommitExchange, PrepareExchange, ReverseExchange};
 use pointbridge_core::exchange::ReservationState;
 use pointbridge_core::exposure::{Exposure, ExposureKey};
+use pointbridge_core::ids::ExchangeId;
 use pointbridge_core::ledger::{HOLDS_PER_INITIATOR_MAX, HOLDS_PER_MEMBERSHIP_MAX, LotKey};
 use pointbridge_core::money::Money;
 use pointbridge_core::partner::Custody;
@@ -24,6 +25,7 @@ use pointbridge_core::points::Amount;
 use pointbridge_core::quote::{Claims, QUOTE_TTL_SECONDS};
 use pointbridge_core::rate::Rate;
 use pointbridge_core::rejection::Reason;
+use pointbridge_core::reversal::{Progress, REVERSALS_PER_EXCHANGE_MAX};
 
 type Prepare = Attempt<PrepareExchange>;
 type Spoil = fn(&mut Prepare);
@@ -248,6 +250,107 @@ fn abort_exchange() {
     ];
     let fresh = attempt::abort_exchange;
     Table { method: "AbortExchange", fresh, flaws, apart: &[] }.check();
+}
+
+#[test]
+fn reverse_exchange() {
+    let own: Vec<Flaw<ReverseExchange>> = vec![
+        flaw("not found", Reason::ExchangeNotFound, "exchange_id", |a| a.caller = a.scene.baby.clone()),
+        flaw("not committed", Reason::ReservationNotCommitted, "exchange_id", |a| {
+            in_state(a, ReservationState::Prepared);
+        }),
+        flaw("not allowed", Reason::ReversalNotAllowed, None, |a| {
+            a.caller = a.scene.airline.clone();
+            let exchange_id = a.command.exchange_id;
+            a.scene.bend_exchange(exchange_id, |exchange| exchange.initiator = fixture::code("baby"));
+        }),
+        flaw("term over", Reason::ReversalTermOver, None, |a: &mut Attempt<ReverseExchange>| {
+            a.caller = a.scene.airline.clone();
+            a.scene.tick(30 * 86_400);
+        })
+        .saying("30 days"),
+        flaw("scale", Reason::AmountScale, "source_points", |a| {
+            a.command.source_points = Some(entered("0.5"))
+        }),
+        flaw("out of range", Reason::AmountOutOfRange, "source_points", |a| {
+            a.command.source_points = Some(entered("0"));
+        }),
+        flaw("exceeds", Reason::ReversalExceeds, "source_points", |a| {
+            a.command.source_points = Some(entered("1001"));
+        }),
+        flaw("parts", Reason::ReversalLimit, "source_points", |a: &mut Attempt<ReverseExchange>| {
+            let progress = Progress { parts: REVERSALS_PER_EXCHANGE_MAX - 1, source: 99 };
+            a.scene.world.reversed.insert(a.command.exchange_id, progress);
+        })
+        .saying("at most 100 parts"),
+        flaw("too small", Reason::AmountTooSmall, "source_points", |a| {
+            a.command.source_points = Some(entered("1"));
+        }),
+        flaw("spent", Reason::PointsSpent, None, |a| {
+            let lots = a.scene.world.lots.get_mut(&a.scene.shopper).unwrap();
+            lots.lots.values_mut().for_each(|lot| lot.held = lot.remaining);
+        }),
+        flaw("overflow", Reason::Overflow, None, |a| {
+            a.scene.world.accounts.get_mut(&a.scene.flyer).unwrap().posted = i64::MAX;
+        }),
+    ];
+    let (fresh, flaws) = (attempt::reverse_exchange, starting(own));
+    Table { method: "ReverseExchange", fresh, flaws, apart: &[STANDING] }.check();
+}
+
+/// Other ways into the same refusal, and the last moments that are none.
+#[test]
+fn a_reversal_is_refused_for_every_way_of_deserving_it() {
+    let lines: [(Option<Reason>, fn(&mut Attempt<ReverseExchange>)); 12] = [
+        (Some(Reason::ExchangeNotFound), |a| a.caller = a.scene.operator.clone()),
+        (Some(Reason::ExchangeNotFound), |a| a.command.exchange_id = ExchangeId::new(fixture::id(77))),
+        (Some(Reason::ReservationNotCommitted), |a| in_state(a, ReservationState::Aborted)),
+        (Some(Reason::ReservationNotCommitted), |a| in_state(a, ReservationState::Expired)),
+        (None, |a| a.scene.tick(4000 * 86_400)),
+        (None, |a| {
+            a.caller = a.scene.airline.clone();
+            a.scene.tick(30 * 86_400 - 1);
+        }),
+        (Some(Reason::ReversalTermOver), |a| {
+            a.caller = a.scene.airline.clone();
+            let exchange_id = a.command.exchange_id;
+            a.scene.bend_exchange(exchange_id, |exchange| exchange.legs[0].reversal_days = Some(0));
+        }),
+        (None, |a| {
+            a.caller = a.scene.airline.clone();
+            let exchange_id = a.command.exchange_id;
+            a.scene.bend_exchange(exchange_id, |exchange| exchange.legs[0].reversal_days = Some(365));
+            a.scene.tick(365 * 86_400 - 1);
+        }),
+        (Some(Reason::AmountOutOfRange), |a| {
+            a.command.source_points = Some(entered("-1"));
+        }),
+        (Some(Reason::ReversalExceeds), |a| {
+            let progress = Progress { parts: 1, source: 701 };
+            a.scene.world.reversed.insert(a.command.exchange_id, progress);
+        }),
+        (Some(Reason::ReversalExceeds), |a| {
+            a.command.source_points = None;
+            let progress = Progress { parts: 1, source: 1000 };
+            a.scene.world.reversed.insert(a.command.exchange_id, progress);
+        }),
+        (None, |a| {
+            a.command.source_points = None;
+            let progress = Progress { parts: REVERSALS_PER_EXCHANGE_MAX - 1, source: 700 };
+            a.scene.world.reversed.insert(a.command.exchange_id, progress);
+        }),
+    ];
+    for (line, (reason, spoil)) in lines.into_iter().enumerate() {
+        let mut attempt = attempt::reverse_exchange();
+        spoil(&mut attempt);
+        let (_, answer) = attempt.decide(false);
+        let found = match &answer {
+            Answer::Refused(rejection) => Some(rejection.reason),
+            Answer::Done(_) => None,
+            other => panic!("line {line}: {other:?}"),
+        };
+        assert_eq!(found, reason, "line {line}: {answer:?}");
+    }
 }
 
 #[test]

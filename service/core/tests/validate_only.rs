@@ -5,6 +5,7 @@
 mod fixture;
 
 use fixture::attempt::{self, Attempt};
+use fixture::credentials;
 use pointbridge_core::command::{Answer, Command, decide_batch};
 use pointbridge_core::rejection::Reason;
 
@@ -40,6 +41,15 @@ fn every_method_answers_the_same_and_changes_nothing() {
     check(&attempt::prepare_exchange());
     check(&attempt::commit_exchange());
     check(&attempt::abort_exchange());
+    check(&attempt::reverse_exchange());
+    check(&credentials::suspend_partner());
+    check(&credentials::resume_partner());
+    check(&credentials::approve());
+    check(&credentials::approve_correction());
+    check(&credentials::reject());
+    check(&credentials::add_certificate());
+    check(&credentials::revoke_certificate());
+    check(&credentials::register_signing_key());
 }
 
 #[test]

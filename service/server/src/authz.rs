@@ -37,6 +37,7 @@ const EVERYBODY: &[Role] = &[Role::Operator, Role::Partner, Role::Finance, Role:
 const OPERATOR: &[Role] = &[Role::Operator];
 const PARTNER: &[Role] = &[Role::Partner];
 const OPERATOR_PARTNER: &[Role] = &[Role::Operator, Role::Partner];
+const OPERATOR_AUDITOR: &[Role] = &[Role::Operator, Role::Auditor];
 const PARTNER_AUDITOR: &[Role] = &[Role::Partner, Role::Auditor];
 const PARTNER_FINANCE_AUDITOR: &[Role] = &[Role::Partner, Role::Finance, Role::Auditor];
 
@@ -53,6 +54,13 @@ pub const TABLE: &[Row] = rows! {
         "GetPartner" Read EVERYBODY
         "ListPartners" Read EVERYBODY
         "UpdatePartner" Write OPERATOR_PARTNER
+        "SuspendPartner" Write OPERATOR
+        "ResumePartner" Write OPERATOR
+        "AddCertificate" Write OPERATOR_PARTNER
+        "RevokeCertificate" Write OPERATOR_PARTNER
+        "ListCertificates" Read EVERYBODY
+        "RegisterSigningKey" Write OPERATOR_PARTNER
+        "WhoAmI" Read EVERYBODY
         "CreateProgram" Write OPERATOR_PARTNER
         "UpdateProgram" Write OPERATOR_PARTNER
         "GetProgram" Read EVERYBODY
@@ -63,6 +71,11 @@ pub const TABLE: &[Row] = rows! {
         "AcceptAgreement" Write PARTNER
         "GetAgreement" Read EVERYBODY
         "ListAgreements" Read EVERYBODY
+    }
+    "pointbridge.v1.ApprovalService" {
+        "ListApprovals" Read OPERATOR_AUDITOR
+        "Approve" Write OPERATOR
+        "Reject" Write OPERATOR
     }
     "pointbridge.v1.MemberService" {
         "RegisterMembership" Write PARTNER
@@ -75,7 +88,7 @@ pub const TABLE: &[Row] = rows! {
     }
     "pointbridge.v1.LedgerService" {
         "AccruePoints" Write PARTNER
-        "AdjustPoints" Write PARTNER
+        "AdjustPoints" Write OPERATOR_PARTNER
         "GetBalance" Read PARTNER_FINANCE_AUDITOR
         "ListPostings" Read PARTNER_FINANCE_AUDITOR
         "ListLots" Read PARTNER_FINANCE_AUDITOR
@@ -85,6 +98,7 @@ pub const TABLE: &[Row] = rows! {
         "PrepareExchange" Write PARTNER
         "CommitExchange" Write PARTNER
         "AbortExchange" Write PARTNER
+        "ReverseExchange" Write PARTNER
         "GetExchange" Read PARTNER_FINANCE_AUDITOR
         "ListExchanges" Read PARTNER_FINANCE_AUDITOR
     }
@@ -136,16 +150,24 @@ fn caller(principal: &Principal) -> Result<Caller, Rejection> {
     Ok(Caller { party, principal: principal.to_string() })
 }
 
+/// The connection of a request that came through the gate.
+///
+/// # Errors
+/// CERTIFICATE_UNKNOWN where it did not.
+pub fn peer_of<T>(request: &tonic::Request<T>) -> Result<PeerInfo, Status> {
+    request.extensions().get::<PeerInfo>().cloned().ok_or_else(without_tls)
+}
+
 /// The caller of a request that came through the gate.
 ///
 /// # Errors
 /// CERTIFICATE_UNKNOWN where it did not.
 pub fn caller_of<T>(request: &tonic::Request<T>) -> Result<Arc<Caller>, Status> {
     let caller = request.extensions().get::<Arc<Caller>>().cloned();
-    caller.ok_or_else(|| {
-        status::of_rejection(&Rejection::new(
-            Reason::CertificateUnknown,
-            "the call did not come over mutual TLS",
-        ))
-    })
+    caller.ok_or_else(without_tls)
+}
+
+fn without_tls() -> Status {
+    let what = "the call did not come over mutual TLS";
+    status::of_rejection(&Rejection::new(Reason::CertificateUnknown, what))
 }

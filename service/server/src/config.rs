@@ -48,6 +48,20 @@ pub struct ConfigFile {
     /// Whether callers may list services by reflection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reflection: Option<bool>,
+    /// Whether what the hub does counts, as it tells its callers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Environment>,
+}
+
+/// Whether what a hub does counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Environment {
+    /// It does. The default, so that no hub can forget to say so.
+    #[default]
+    Live,
+    /// It does not: a hub for trying things out.
+    Test,
 }
 
 /// The effective configuration.
@@ -65,6 +79,8 @@ pub struct Config {
     pub log: Option<String>,
     /// Whether callers may list services by reflection.
     pub reflection: bool,
+    /// Whether what the hub does counts.
+    pub environment: Environment,
 }
 
 impl ConfigFile {
@@ -92,6 +108,7 @@ impl ConfigFile {
             client_ca: over.client_ca.or(self.client_ca),
             log: over.log.or(self.log),
             reflection: over.reflection.or(self.reflection),
+            environment: over.environment.or(self.environment),
         }
     }
 
@@ -134,6 +151,7 @@ impl ConfigFile {
                 tls,
                 log: self.log,
                 reflection: self.reflection.unwrap_or(true),
+                environment: self.environment.unwrap_or_default(),
             }),
             (trust_domain, listen) => {
                 mistakes.extend(trust_domain.err());

@@ -1,6 +1,7 @@
 //! The gate: what every call passes before its body is looked at, and what is logged of it.
 //!
-//! In order: the principal of the connection, the method's row, the role, and whether the partner is registered. Then the
+//! In order: the principal of the connection, the method's row, the role, and whether the partner is registered and the
+//! certificate neither revoked nor, where the partner pins, unpinned. Then the
 //! call has its deadline, which counts the reading of its body too.
 
 use std::future::Future;
@@ -25,10 +26,11 @@ const OURS: &str = "/pointbridge.";
 
 /// Knows who is registered.
 pub trait Registry: Send + Sync + 'static {
-    /// Passes a caller whose partner is registered, and every caller that acts for no partner.
+    /// Passes a caller whose certificate is not revoked, and whose partner, if it acts for one, is registered and either pins
+    /// no certificate or this one.
     ///
     /// # Errors
-    /// CERTIFICATE_UNKNOWN, or that of a read that failed.
+    /// CERTIFICATE_UNKNOWN, CERTIFICATE_REVOKED, CERTIFICATE_NOT_PINNED, or that of a read that failed.
     fn require(
         &self,
         caller: &Caller,

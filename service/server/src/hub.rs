@@ -1,29 +1,26 @@
 //! What the handlers share: the store for reads, the engine for writes, the keys, and who is registered.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use pointbridge_core::caller::Caller;
 use pointbridge_core::command::{Command, Context, Envelope};
-use pointbridge_core::record::Record;
+use pointbridge_core::record::{Record, RecordKind};
 use pointbridge_core::rejection::{Reason, Rejection};
 use pointbridge_core::seed::Seed;
-use pointbridge_core::text::PartnerCode;
 use pointbridge_engine::Engine;
 use pointbridge_store::{Scope, Store};
 use tonic::{Request, Status};
 use uuid::Uuid;
 
+use crate::admission::{Admissions, Next, Verdict};
 use crate::authz::caller_of;
+use crate::config::Environment;
 use crate::gate::Registry;
 use crate::keys::KeyRing;
 use crate::peer::PeerCertificate;
 use crate::status;
-
-/// How long it is remembered that a partner is registered. A partner is never removed, so that this only bounds memory.
-const REGISTERED_TTL: Duration = Duration::from_mins(1);
 
 /// What the handlers share.
 pub struct Hub<S> {
@@ -33,7 +30,9 @@ pub struct Hub<S> {
     pub engine: Engine,
     /// For quotes and link codes.
     pub keys: Arc<KeyRing>,
-    registered: Mutex<HashMap<PartnerCode, Instant>>,
+    /// Whether what the hub does counts.
+    pub environment: Environment,
+    admissions: Admissions,
 }
 
 /// A writing request: what it has in common with all others.
@@ -60,8 +59,8 @@ pub fn draw_seed() -> Seed {
 
 impl<S: Store> Hub<S> {
     /// A hub on a store.
-    pub fn new(store: Arc<S>, engine: Engine, keys: Arc<KeyRing>) -> Self {
-        Self { store, engine, keys, registered: Mutex::new(HashMap::new()) }
+    pub fn new(store: Arc<S>, engine: Engine, keys: Arc<KeyRing>, environment: Environment) -> Self {
+        Self { store, engine, keys, environment, admissions: Admissions::default() }
     }
 
     /// Carries out a writing request, and answers with its record.
@@ -81,27 +80,39 @@ impl<S: Store> Hub<S> {
         let context = Context { caller: (*caller).clone(), seed: draw_seed() };
         let envelope = Envelope::new(context, request_id, validate_only, Box::new(command));
         let envelope = envelope.map_err(|_| status::of_fault("the request has no canonical form"))?;
-        self.engine.submit(envelope).await.map_err(|failure| status::of_failure(&failure))
+        let record = self.engine.submit(envelope).await.map_err(|failure| status::of_failure(&failure))?;
+        if changes_admission(record.kind) {
+            self.admissions.forget();
+        }
+        Ok(record)
     }
 }
 
+/// Whether a record may change who is let in.
+const fn changes_admission(kind: RecordKind) -> bool {
+    matches!(kind, RecordKind::CertificatePinned | RecordKind::CertificateRevoked)
+}
+
 impl<S: Store> Registry for Hub<S> {
-    async fn require(&self, caller: &Caller, _certificate: &PeerCertificate) -> Result<(), Status> {
-        let Some(code) = caller.partner() else { return Ok(()) };
-        let is_fresh = |at: &Instant| at.elapsed() < REGISTERED_TTL;
-        if self.registered.lock().is_ok_and(|seen| seen.get(code).is_some_and(is_fresh)) {
-            return Ok(());
-        }
-        let found = self.store.partner(&Scope::of(caller), code).await;
-        if found.map_err(|error| status::of_read_error(&error))?.is_none() {
-            let what =
-                "your certificate names a partner that is not registered here: ask the operator to create it";
-            return Err(status::of_rejection(&Rejection::new(Reason::CertificateUnknown, what)));
-        }
-        if let Ok(mut seen) = self.registered.lock() {
-            seen.insert(code.clone(), Instant::now());
-        }
-        Ok(())
+    async fn require(&self, caller: &Caller, certificate: &PeerCertificate) -> Result<(), Status> {
+        let partner = caller.partner();
+        let question = (partner.cloned(), certificate.fingerprint);
+        let asked_at = Instant::now();
+        let verdict = match self.admissions.next(&question, asked_at) {
+            Next::Take(verdict) => verdict,
+            Next::Ask(number) => match self.store.admission(partner, &certificate.fingerprint).await {
+                Ok(admission) => {
+                    let verdict = Verdict::of(&admission, partner.is_some());
+                    self.admissions.remember(question, verdict, asked_at, number);
+                    verdict
+                }
+                Err(error) => match self.admissions.fall_back(&question, Instant::now()) {
+                    Some(verdict) => verdict,
+                    None => return Err(status::of_read_error(&error)),
+                },
+            },
+        };
+        verdict.admit().map_err(|rejection| status::of_rejection(&rejection))
     }
 }
 

@@ -4,6 +4,7 @@
 //! `gate` and `authz` (method × role) → `rpc` (handler) → `wire` (protobuf → command) → the engine, and back.
 
 pub mod acceptor;
+pub mod admission;
 pub mod authz;
 pub mod cli;
 pub mod config;
@@ -14,6 +15,7 @@ pub mod hub;
 pub mod keys;
 pub mod peer;
 pub mod pki;
+pub mod quota;
 pub mod rpc;
 pub mod secret_file;
 pub mod serve;

@@ -340,16 +340,25 @@ pub struct PeerInfo {
 pub struct PeerCertificate {
     /// SHA-256 of the certificate's DER.
     pub fingerprint: [u8; 32],
+    /// Until when it is valid, in seconds since 1970; absent where that cannot be read.
+    pub not_after: Option<i64>,
 }
 
 impl PeerCertificate {
     /// Of a leaf certificate in DER.
     #[must_use]
     pub fn of(der: &[u8]) -> Self {
-        let digest = digest::digest(&digest::SHA256, der);
-        // SHA-256 always has 32 bytes.
-        Self { fingerprint: digest.as_ref().first_chunk::<32>().copied().unwrap_or_default() }
+        let parsed = X509Certificate::from_der(der).ok();
+        let not_after = parsed.map(|(_, certificate)| certificate.validity().not_after.timestamp());
+        Self { fingerprint: fingerprint(der), not_after }
     }
+}
+
+/// SHA-256 of a certificate's DER.
+fn fingerprint(der: &[u8]) -> [u8; 32] {
+    // SHA-256 always has 32 bytes.
+    let digest = digest::digest(&digest::SHA256, der);
+    digest.as_ref().first_chunk::<32>().copied().unwrap_or_default()
 }
 
 fn is_code(text: &str) -> bool {
@@ -363,6 +372,8 @@ fn is_subject(text: &str) -> bool {
         && text.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit())
         && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_'))
 }
+
+pub mod leaf;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! The services' handlers: each parses, hands over, and answers. Nothing is decided here.
 
 mod agreement;
+mod approval;
 mod exchange;
 mod ledger;
 mod member;
@@ -16,7 +17,7 @@ use crate::hub::Hub;
 use crate::status;
 use crate::wire::page::{PageKey, next_token};
 
-/// The five services on one hub. Cheap to clone.
+/// The services on one hub. Cheap to clone.
 pub struct Services<S> {
     hub: Arc<Hub<S>>,
 }

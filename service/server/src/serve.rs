@@ -10,6 +10,7 @@ use anyhow::Context;
 use pointbridge_core::time::Timestamp;
 use pointbridge_engine::{Options as EngineOptions, Running};
 use pointbridge_proto::v1::agreement_service_server::AgreementServiceServer;
+use pointbridge_proto::v1::approval_service_server::ApprovalServiceServer;
 use pointbridge_proto::v1::exchange_service_server::ExchangeServiceServer;
 use pointbridge_proto::v1::ledger_service_server::LedgerServiceServer;
 use pointbridge_proto::v1::member_service_server::MemberServiceServer;
@@ -25,7 +26,7 @@ use tonic_health::server::HealthReporter;
 
 use crate::acceptor::{self, Limits};
 use crate::authz::TABLE;
-use crate::config::{Config, DATABASE_FILE};
+use crate::config::{Config, DATABASE_FILE, Environment};
 use crate::gate::Gate;
 use crate::hub::{Hub, draw_seed};
 use crate::keys::KeyRing;
@@ -83,6 +84,7 @@ pub struct Ready {
     keys: Arc<KeyRing>,
     connections: acceptor::Options,
     reflection: bool,
+    environment: Environment,
     /// Where it listens.
     pub address: SocketAddr,
 }
@@ -128,6 +130,7 @@ impl Ready {
             keys,
             connections,
             reflection: config.reflection,
+            environment: config.environment,
             address,
         })
     }
@@ -137,11 +140,11 @@ impl Ready {
     /// # Errors
     /// Where keys or certificates cannot be used, or the transport fails.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send) -> anyhow::Result<Stopped> {
-        let Self { listener, store, keys, connections, reflection, address } = self;
+        let Self { listener, store, keys, connections, reflection, environment, address } = self;
         let (engine, running) =
             pointbridge_engine::start(Arc::clone(&store), EngineOptions::new(Arc::new(draw_seed)));
         let (reporter, health) = tonic_health::server::health_reporter();
-        let hub = Arc::new(Hub::new(Arc::clone(&store), engine, keys));
+        let hub = Arc::new(Hub::new(Arc::clone(&store), engine, keys, environment));
         let services = Services::new(Arc::clone(&hub));
         let health = health.max_decoding_message_size(QUESTION_BYTES_MAX);
         let routes = with_reflection(routes(&services).add_service(health), reflection)?;
@@ -239,6 +242,7 @@ macro_rules! bounded {
 fn routes<S: Store>(services: &Services<S>) -> Routes {
     Routes::new(bounded!(PartnerServiceServer, services))
         .add_service(bounded!(AgreementServiceServer, services))
+        .add_service(bounded!(ApprovalServiceServer, services))
         .add_service(bounded!(MemberServiceServer, services))
         .add_service(bounded!(LedgerServiceServer, services))
         .add_service(bounded!(ExchangeServiceServer, services))

@@ -120,6 +120,18 @@ pub enum AuditRow {
     ConsentWithdrawal { consent_id: String, reason: String, withdrawn_at: i64 },
     /// `consent_in_force`
     ConsentInForce { membership_id: String, recipient_code: String, scope: String, consent_id: String },
+    /// `approval`
+    Approval(Box<AuditApproval>),
+    /// `certificate`
+    Certificate(Box<AuditCertificate>),
+    /// `signing_key`
+    SigningKey {
+        program_id: String,
+        key_id: String,
+        public_key: Vec<u8>,
+        registered_by: String,
+        registered_at: i64,
+    },
     /// `reservation`
     Reservation {
         reservation_id: String,
@@ -136,6 +148,15 @@ pub enum AuditRow {
     },
     /// `exchange_leg`
     Leg(Box<AuditLeg>),
+    /// `reversal`
+    Reversal {
+        reservation_id: String,
+        number: i64,
+        reversal_id: String,
+        record_id: String,
+        source_points: i64,
+        reversed_source_points: i64,
+    },
     /// `account`
     Account { membership_id: String, posted: i64, held: i64, postings: i64, live_holds: i64 },
     /// `lot`
@@ -191,4 +212,54 @@ pub struct AuditSide {
     pub partner_code: String,
     pub membership_id: String,
     pub custody: String,
+}
+
+/// One row of `approval`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)] // as above
+pub struct AuditApproval {
+    pub approval_id: String,
+    pub method: String,
+    pub proposal: Vec<u8>,
+    pub content_hash: Vec<u8>,
+    pub subject_changed_at: i64,
+    pub requested_by: String,
+    pub requested_at: i64,
+    pub expires_at: i64,
+    pub state: String,
+    pub decided_by: Option<String>,
+    pub decided_at: Option<i64>,
+    pub reason: Option<String>,
+}
+
+/// One row of `certificate`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)] // as above
+pub struct AuditCertificate {
+    pub fingerprint: Vec<u8>,
+    /// A partner's code, or empty.
+    pub owner: String,
+    pub pin: Option<AuditPin>,
+    pub revocation: Option<AuditRevocation>,
+}
+
+/// The columns of a pin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)] // as above
+pub struct AuditPin {
+    pub principal: String,
+    pub serial: String,
+    pub not_before: i64,
+    pub not_after: i64,
+    pub pinned_by: String,
+    pub pinned_at: i64,
+}
+
+/// The columns of an end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)] // as above
+pub struct AuditRevocation {
+    pub revoked_by: String,
+    pub revoked_at: i64,
+    pub reason: String,
 }

@@ -16,11 +16,12 @@ use pointbridge_core::ids::{ExchangeId, MembershipId};
 use pointbridge_core::time::Timestamp;
 use pointbridge_core::world::{Changes, FactQuery, Facts, Footprint, World};
 
-pub use audit::{AuditLeg, AuditRow, AuditSide};
+pub use audit::{AuditApproval, AuditCertificate, AuditLeg, AuditPin, AuditRevocation, AuditRow, AuditSide};
 pub use error::StoreError;
 pub use view::{
-    AgreementView, ConsentListKey, ConsentView, EndView, ExchangeFilter, ExchangeView, LinkedMembership,
-    LotView, MembershipName, MembershipView, Page, Paged, PostingView, QuoteView, Scope, Views,
+    Admission, AgreementView, ConsentListKey, ConsentView, EndView, ExchangeFilter, ExchangeView,
+    ExchangeWithReversals, LinkedMembership, LotView, MembershipName, MembershipView, Page, Paged,
+    PostingView, QuoteView, ReversalView, Scope, Views,
 };
 
 /// What time asks for.

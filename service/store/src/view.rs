@@ -6,15 +6,20 @@
 use std::future::Future;
 
 use pointbridge_core::agreement::{Agreement, AgreementVersion};
+use pointbridge_core::approval::{Approval, ApprovalState};
 use pointbridge_core::caller::{Caller, Party};
+use pointbridge_core::canonical::Hash;
+use pointbridge_core::certificate::{Certificate, CertificateKey};
 use pointbridge_core::exchange::{Exchange, ReservationState};
 use pointbridge_core::ids::{
-    AgreementId, ConsentId, ExchangeId, MembershipId, ProgramId, RecordId, WindowId,
+    AgreementId, ApprovalId, ConsentId, ExchangeId, MembershipId, ProgramId, RecordId, WindowId,
 };
 use pointbridge_core::ledger::{Account, Lot, LotKey, Posting};
 use pointbridge_core::member::{Consent, Membership, Withdrawal};
 use pointbridge_core::partner::{Partner, Program};
 use pointbridge_core::record::RecordKind;
+use pointbridge_core::reversal::Reversal;
+use pointbridge_core::signing_key::SigningKey;
 use pointbridge_core::text::{PartnerCode, ReasonCode, Reference};
 use pointbridge_core::time::Timestamp;
 
@@ -195,8 +200,47 @@ pub struct QuoteView {
     pub epoch: u32,
 }
 
-/// An exchange as its last record has it, with that record's id and window.
-pub type ExchangeView = (Exchange, RecordId, Option<WindowId>);
+/// An exchange as its last record has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExchangeView {
+    /// The exchange.
+    pub exchange: Exchange,
+    /// That record.
+    pub record_id: RecordId,
+    /// The record's window.
+    pub window_id: Option<WindowId>,
+    /// How many source units were reversed since.
+    pub reversed_source: i64,
+}
+
+/// A reversal as its record has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReversalView {
+    /// The reversal.
+    pub reversal: Reversal,
+    /// That record.
+    pub record_id: RecordId,
+    /// The record's window.
+    pub window_id: Option<WindowId>,
+}
+
+/// An exchange and its reversals in their order, at most
+/// [`REVERSALS_PER_EXCHANGE_MAX`](pointbridge_core::reversal::REVERSALS_PER_EXCHANGE_MAX).
+pub type ExchangeWithReversals = (ExchangeView, Vec<ReversalView>);
+/// What is asked about a caller with every call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admission {
+    /// The caller's partner, if it is registered; `None` also for who acts for no partner.
+    pub partner: Option<Partner>,
+    /// Whether the certificate was revoked, by the partner or by the operator.
+    pub is_revoked: bool,
+    /// Whether the certificate is pinned for the partner.
+    pub is_pinned: bool,
+    /// Whether the partner has any pin in force: if so, only pinned certificates pass.
+    pub has_pins: bool,
+    /// The store's clock.
+    pub now: Timestamp,
+}
 
 /// The key of a list of consents: when it was given, and its id.
 pub type ConsentListKey = (Timestamp, ConsentId);
@@ -289,12 +333,12 @@ pub trait Views: Send + Sync {
         page: &Page<LotKey>,
     ) -> impl Future<Output = Result<Option<(Paged<LotView, LotKey>, Program)>, StoreError>> + Send;
 
-    /// An exchange, if a partner of one of its legs is in scope.
+    /// An exchange and its reversals, if a partner of one of its legs is in scope.
     fn exchange(
         &self,
         scope: &Scope,
         id: ExchangeId,
-    ) -> impl Future<Output = Result<Option<ExchangeView>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Option<ExchangeWithReversals>, StoreError>> + Send;
 
     /// Exchanges in scope, the newest first (by id, descending).
     fn exchanges(
@@ -311,4 +355,35 @@ pub trait Views: Send + Sync {
         source: MembershipId,
         destination: MembershipId,
     ) -> impl Future<Output = Result<QuoteView, StoreError>> + Send;
+
+    /// Approvals, the newest first (by id, descending), in one state if named; and the time by which those that are over
+    /// by time are. What waits for the operator's people is in no partner's scope.
+    fn approvals(
+        &self,
+        scope: &Scope,
+        state: Option<ApprovalState>,
+        page: &Page<ApprovalId>,
+    ) -> impl Future<Output = Result<(Paged<Approval, ApprovalId>, Timestamp), StoreError>> + Send;
+
+    /// Certificates in scope that are pinned or revoked, of one partner if named, by fingerprint.
+    fn certificates(
+        &self,
+        scope: &Scope,
+        partner: Option<&PartnerCode>,
+        page: &Page<CertificateKey>,
+    ) -> impl Future<Output = Result<Paged<Certificate, CertificateKey>, StoreError>> + Send;
+
+    /// The signing keys of a program by name, all of them; `None` where the program is not in scope.
+    fn signing_keys(
+        &self,
+        scope: &Scope,
+        program: ProgramId,
+    ) -> impl Future<Output = Result<Option<Vec<SigningKey>>, StoreError>> + Send;
+
+    /// What is asked about a caller with every call. Takes no scope: it is what the scope rests on.
+    fn admission(
+        &self,
+        partner: Option<&PartnerCode>,
+        fingerprint: &Hash,
+    ) -> impl Future<Output = Result<Admission, StoreError>> + Send;
 }

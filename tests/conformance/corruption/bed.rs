@@ -36,6 +36,10 @@ pub(super) struct Bed {
     pub(super) scene: Scene,
     pub(super) accrual: RecordId,
     pub(super) commit: RecordId,
+    /// The exchange of that commit, which was reversed in two parts: 60 and 40 of its 300.
+    pub(super) exchange: ExchangeId,
+    pub(super) reversal: RecordId,
+    pub(super) rest: RecordId,
     pub(super) second: RecordId,
     pub(super) abort: RecordId,
     pub(super) second_exchange: ExchangeId,
@@ -87,11 +91,13 @@ pub(super) async fn bed() -> Bed {
     hub.accrue(&scene.market, scene.shopper, "5").await;
     let exchange = hub.prepare(&scene.airline, scene.wish("300")).await;
     let commit = hub.commit(&scene.airline, exchange).await.record_id;
+    let reversal = hub.reverse(&scene.market, exchange, Some("60")).await.record_id;
+    let rest = hub.reverse(&scene.airline, exchange, Some("40")).await.record_id;
     let second_exchange = hub.prepare(&scene.airline, scene.wish("100")).await;
-    let (_, second, _) = hub.store.exchange(&Scope::All, second_exchange).await.unwrap().unwrap();
+    let second = hub.store.exchange(&Scope::All, second_exchange).await.unwrap().unwrap().0.record_id;
     let abort = hub.abort(&scene.airline, second_exchange).await.record_id;
     let live_exchange = hub.prepare(&scene.airline, scene.wish("200")).await;
-    let (_, live, _) = hub.store.exchange(&Scope::All, live_exchange).await.unwrap().unwrap();
+    let live = hub.store.exchange(&Scope::All, live_exchange).await.unwrap().unwrap().0.record_id;
     let page = Page { after: None, size: 1 };
     let agreements = hub.store.agreements(&Scope::All, None, &page).await.unwrap();
     let agreement = agreements.rows[0].agreement.agreement_id;
@@ -105,6 +111,9 @@ pub(super) async fn bed() -> Bed {
         scene,
         accrual,
         commit,
+        exchange,
+        reversal,
+        rest,
         second,
         abort,
         second_exchange,

@@ -10,10 +10,11 @@ use pointbridge_core::record::SealedRecord;
 use pointbridge_core::time::{Expiry, Timestamp};
 use pointbridge_store::{AuditLeg, AuditRow, AuditSide};
 
+use super::standing;
 use super::state::State;
 
 /// Where rows go.
-type Visit<'a> = &'a mut (dyn FnMut(AuditRow) + Send);
+pub(super) type Visit<'a> = &'a mut (dyn FnMut(AuditRow) + Send);
 
 /// Shows every row.
 pub(super) fn rows(state: &State, visit: Visit<'_>) {
@@ -39,7 +40,9 @@ pub(super) fn rows(state: &State, visit: Visit<'_>) {
         });
     }
     parties::rows(state, visit);
+    standing::rows(state, visit);
     exchanges(state, visit);
+    reversals(state, visit);
     balances(state, visit);
 }
 
@@ -118,6 +121,21 @@ fn exchanges(state: &State, visit: Visit<'_>) {
     for known in state.reservations.values() {
         for leg in &known.prepared.legs {
             visit(AuditRow::Leg(Box::new(leg_row(known.prepared.reservation_id, leg))));
+        }
+    }
+}
+
+fn reversals(state: &State, visit: Visit<'_>) {
+    for (id, parts) in &state.reversals {
+        for part in parts {
+            visit(AuditRow::Reversal {
+                reservation_id: id.reservation().to_string(),
+                number: i64::from(part.number),
+                reversal_id: part.reversal_id.to_string(),
+                record_id: part.record_id.to_string(),
+                source_points: part.source_points,
+                reversed_source_points: part.reversed_source_points,
+            });
         }
     }
 }

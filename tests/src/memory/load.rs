@@ -5,17 +5,21 @@ use std::sync::Arc;
 
 use pointbridge_core::ids::{ExchangeId, MembershipId};
 use pointbridge_core::ledger::{LOTS_PER_COMMAND_MAX, LotSet};
+use pointbridge_core::reversal::Progress;
 use pointbridge_core::time::{Expiry, Timestamp};
 use pointbridge_core::world::{
     AccountNeed, ExchangeFact, FactQuery, Facts, Footprint, KnownRequest, LinkCodeFact, MembershipFact, World,
 };
 use pointbridge_store::{Due, StoreError};
 
+use super::standing;
 use super::state::{Reservation, State};
 
 /// The facts that exist.
 pub(super) fn facts(state: &State, query: &FactQuery) -> Facts {
     let mut facts = Facts::default();
+    // First, because what is approved names facts of its own.
+    let query = &standing::facts(state, query, &mut facts);
     for id in &query.memberships {
         if let Some(known) = state.memberships.get(id) {
             let fact = MembershipFact { program_id: known.program_id, partner: known.partner.clone() };
@@ -69,6 +73,7 @@ pub(super) fn world(state: &State, needs: &Footprint, now: Timestamp) -> Result<
     }
     world.agreements = pick(&state.agreements, needs.agreements.keys());
     people(state, needs, &mut world);
+    standing::world(state, needs, &mut world);
     accounts(state, needs, &mut world);
     exchanges(state, needs, &mut world)?;
     Ok(world)
@@ -134,8 +139,26 @@ fn exchanges(state: &State, needs: &Footprint, world: &mut World) -> Result<(), 
             world.exchanges.insert(*id, Arc::new(state.record(reservation.last_record)?));
         }
     }
+    reversals(state, needs, world)?;
     world.live_holds = pick(&state.live_holds, initiators.iter());
     world.exposures = pick(&state.exposures, exposures.iter());
+    Ok(())
+}
+
+/// How far exchanges are reversed, and the lots that their commits credited.
+fn reversals(state: &State, needs: &Footprint, world: &mut World) -> Result<(), StoreError> {
+    for id in &needs.reversals {
+        if let Some(last) = state.reversals.get(id).and_then(|parts| parts.last()) {
+            let progress = Progress { parts: last.number, source: last.reversed_source_points };
+            world.reversed.insert(*id, progress);
+        }
+        let Some(reservation) = state.reservations.get(id) else { continue };
+        for moved in state.record(reservation.last_record)?.lots {
+            let named = (moved.membership_id, moved.key());
+            let lot = state.lots.get(&named).filter(|_| moved.remaining.minor() > 0);
+            world.named_lots.extend(lot.map(|lot| (named, *lot)));
+        }
+    }
     Ok(())
 }
 

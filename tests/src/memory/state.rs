@@ -5,17 +5,20 @@
 use std::collections::BTreeMap;
 
 use pointbridge_core::agreement::{Agreement, AgreementVersion, Pair};
+use pointbridge_core::approval::Approval;
 use pointbridge_core::canonical::Hash;
+use pointbridge_core::certificate::{Certificate, CertificateKey};
 use pointbridge_core::exchange::{Exchange, ReservationState};
 use pointbridge_core::exposure::{Exposure, ExposureKey};
 use pointbridge_core::ids::{
-    AgreementId, ConsentId, ExchangeId, LinkCodeId, MembershipId, ProgramId, RecordId,
+    AgreementId, ApprovalId, ConsentId, ExchangeId, LinkCodeId, MembershipId, ProgramId, RecordId, ReversalId,
 };
 use pointbridge_core::ledger::{Account, Lot, LotKey};
 use pointbridge_core::member::{Consent, ConsentKey, ConsentScope, LinkCode, Membership, Withdrawal};
 use pointbridge_core::partner::{Partner, Program};
 use pointbridge_core::record::{Record, SealedRecord};
-use pointbridge_core::text::PartnerCode;
+use pointbridge_core::signing_key::SigningKey;
+use pointbridge_core::text::{KeyId, PartnerCode};
 use pointbridge_core::time::Timestamp;
 use pointbridge_core::world::RequestKey;
 use pointbridge_store::StoreError;
@@ -51,6 +54,15 @@ impl Reservation {
     }
 }
 
+/// A part of an exchange that was given back.
+pub(super) struct ReversedPart {
+    pub(super) number: u32,
+    pub(super) reversal_id: ReversalId,
+    pub(super) record_id: RecordId,
+    pub(super) source_points: i64,
+    pub(super) reversed_source_points: i64,
+}
+
 /// A request that succeeded.
 pub(super) struct Request {
     pub(super) body_hash: Hash,
@@ -74,8 +86,13 @@ pub(super) struct State {
     pub(super) accounts: BTreeMap<MembershipId, Account>,
     pub(super) lots: BTreeMap<(MembershipId, LotKey), Lot>,
     pub(super) reservations: BTreeMap<ExchangeId, Reservation>,
+    /// In order.
+    pub(super) reversals: BTreeMap<ExchangeId, Vec<ReversedPart>>,
     pub(super) exposures: BTreeMap<ExposureKey, Exposure>,
     pub(super) live_holds: BTreeMap<PartnerCode, i64>,
+    pub(super) approvals: BTreeMap<ApprovalId, Approval>,
+    pub(super) certificates: BTreeMap<CertificateKey, Certificate>,
+    pub(super) signing_keys: BTreeMap<(ProgramId, KeyId), SigningKey>,
     /// In the order in which they were written.
     pub(super) records: Vec<SealedRecord>,
     /// Where in `records` each stands.
@@ -101,8 +118,12 @@ impl State {
             accounts: BTreeMap::new(),
             lots: BTreeMap::new(),
             reservations: BTreeMap::new(),
+            reversals: BTreeMap::new(),
             exposures: BTreeMap::new(),
             live_holds: BTreeMap::new(),
+            approvals: BTreeMap::new(),
+            certificates: BTreeMap::new(),
+            signing_keys: BTreeMap::new(),
             records: Vec::new(),
             places: BTreeMap::new(),
             requests: BTreeMap::new(),

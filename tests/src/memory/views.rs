@@ -3,23 +3,31 @@
 use std::collections::BTreeMap;
 
 use pointbridge_core::agreement::{Agreement, Pair};
-use pointbridge_core::ids::{AgreementId, ConsentId, ExchangeId, MembershipId, ProgramId};
+use pointbridge_core::approval::{Approval, ApprovalState};
+use pointbridge_core::canonical::Hash;
+use pointbridge_core::certificate::{Certificate, CertificateKey};
+use pointbridge_core::ids::{
+    AgreementId, ApprovalId, ConsentId, ExchangeId, MembershipId, ProgramId, RecordId,
+};
 use pointbridge_core::ledger::{Account, LotKey, Posting};
 use pointbridge_core::member::Membership;
 use pointbridge_core::partner::{Partner, Program};
-use pointbridge_core::record::{Body, Record};
+use pointbridge_core::record::Record;
+use pointbridge_core::signing_key::SigningKey;
 use pointbridge_core::text::PartnerCode;
 use pointbridge_core::time::Timestamp;
 use pointbridge_store::{
-    AgreementView, ConsentView, EndView, ExchangeFilter, ExchangeView, LinkedMembership, LotView,
-    MembershipName, MembershipView, Page, Paged, PostingView, QuoteView, Scope, StoreError, Views,
+    Admission, AgreementView, ConsentView, EndView, ExchangeFilter, ExchangeView, ExchangeWithReversals,
+    LinkedMembership, LotView, MembershipName, MembershipView, Page, Paged, PostingView, QuoteView,
+    ReversalView, Scope, StoreError, Views,
 };
 
 use super::MemoryStore;
+use super::standing;
 use super::state::{Reservation, State};
 
 /// A page of rows that are in the order of the list already; `is_before` says which of two keys comes first in it.
-fn page<T, K: Clone>(
+pub(super) fn page<T, K: Clone>(
     rows: impl Iterator<Item = (K, T)>,
     page: &Page<K>,
     is_before: impl Fn(&K, &K) -> bool,
@@ -88,7 +96,26 @@ impl State {
         let record = self.record(id)?;
         let exchange = record.exchange().cloned();
         let exchange = exchange.ok_or_else(|| StoreError::Broken(format!("{id} is of no exchange")))?;
-        Ok((exchange, id, record.window_id))
+        let last = self.reversals.get(&exchange.exchange_id).and_then(|parts| parts.last());
+        Ok(ExchangeView {
+            exchange,
+            record_id: id,
+            window_id: record.window_id,
+            reversed_source: last.map_or(0, |last| last.reversed_source_points),
+        })
+    }
+
+    fn reversal_views(&self, id: ExchangeId) -> Result<Vec<ReversalView>, StoreError> {
+        let parts = self.reversals.get(&id).into_iter().flatten();
+        parts.map(|part| self.reversal_view(part.record_id)).collect()
+    }
+
+    fn reversal_view(&self, record_id: RecordId) -> Result<ReversalView, StoreError> {
+        let record = self.record(record_id)?;
+        let reversal = record.reversal().cloned();
+        let reversal =
+            reversal.ok_or_else(|| StoreError::Broken(format!("{record_id} is of no reversal")))?;
+        Ok(ReversalView { reversal, record_id, window_id: record.window_id })
     }
 
     fn end_view(&self, membership: &Membership, other: &PartnerCode) -> Option<EndView> {
@@ -102,18 +129,15 @@ impl State {
 }
 
 fn posting_view(record: &Record, posting: &Posting) -> PostingView {
-    let (reason, reference) = match &record.body {
-        Body::Points(points) => (points.reason.clone(), points.reference.clone()),
-        _ => (None, None),
-    };
+    let (reason, reference) = record.cause();
     PostingView {
         record_id: record.record_id,
         kind: record.kind,
         decided_at: record.decided_at,
         posting: posting.clone(),
-        reason,
-        reference,
-        exchange_id: record.exchange().map(|exchange| exchange.exchange_id),
+        reason: reason.cloned(),
+        reference: reference.cloned(),
+        exchange_id: record.exchange_id(),
     }
 }
 
@@ -265,10 +289,14 @@ impl Views for MemoryStore {
         Ok(state.programs.get(&known.program_id).cloned().map(|program| (rows, program)))
     }
 
-    async fn exchange(&self, scope: &Scope, id: ExchangeId) -> Result<Option<ExchangeView>, StoreError> {
+    async fn exchange(
+        &self,
+        scope: &Scope,
+        id: ExchangeId,
+    ) -> Result<Option<ExchangeWithReversals>, StoreError> {
         let state = self.state();
         let known = state.reservations.get(&id).filter(|known| in_scope(scope, known));
-        known.map(|known| state.exchange_view(known)).transpose()
+        known.map(|known| Ok((state.exchange_view(known)?, state.reversal_views(id)?))).transpose()
     }
 
     async fn exchanges(
@@ -310,5 +338,42 @@ impl Views for MemoryStore {
             now: self.now(&state),
             epoch: state.epoch,
         })
+    }
+
+    async fn approvals(
+        &self,
+        scope: &Scope,
+        wanted: Option<ApprovalState>,
+        of: &Page<ApprovalId>,
+    ) -> Result<(Paged<Approval, ApprovalId>, Timestamp), StoreError> {
+        let state = self.state();
+        let now = self.now(&state);
+        Ok((standing::approvals(&state, scope, (wanted, now), of), now))
+    }
+
+    async fn certificates(
+        &self,
+        scope: &Scope,
+        partner: Option<&PartnerCode>,
+        of: &Page<CertificateKey>,
+    ) -> Result<Paged<Certificate, CertificateKey>, StoreError> {
+        Ok(standing::certificates(&self.state(), scope, partner, of))
+    }
+
+    async fn signing_keys(
+        &self,
+        scope: &Scope,
+        program: ProgramId,
+    ) -> Result<Option<Vec<SigningKey>>, StoreError> {
+        Ok(standing::signing_keys(&self.state(), scope, program))
+    }
+
+    async fn admission(
+        &self,
+        partner: Option<&PartnerCode>,
+        fingerprint: &Hash,
+    ) -> Result<Admission, StoreError> {
+        let state = self.state();
+        Ok(standing::admission(&state, partner, fingerprint, self.now(&state)))
     }
 }

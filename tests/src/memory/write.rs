@@ -1,13 +1,16 @@
 //! What the reference store writes after a decision, and what it refuses to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use pointbridge_core::ids::MembershipId;
+use pointbridge_core::exchange::ReservationState;
+use pointbridge_core::ids::{ExchangeId, MembershipId};
 use pointbridge_core::ledger::{LotDelta, LotKey};
+use pointbridge_core::reversal::{Progress, whole};
 use pointbridge_core::world::Changes;
 use pointbridge_store::StoreError;
 
-use super::state::{Request, Reservation, State};
+use super::standing;
+use super::state::{Request, Reservation, ReversedPart, State};
 
 /// Checks what a database's constraints check: nothing is made twice, nothing goes below zero, what is final stays.
 ///
@@ -17,6 +20,8 @@ pub(super) fn check(state: &State, changes: &Changes) -> Result<(), StoreError> 
     check_names(state, changes)?;
     check_amounts(state, changes)?;
     check_reservations(state, changes)?;
+    check_reversals(state, changes)?;
+    standing::check(state, changes)?;
     let mut fresh = BTreeSet::new();
     for id in changes.records.iter().map(|sealed| sealed.record.record_id) {
         hold(!state.places.contains_key(&id) && fresh.insert(id), || format!("{id} is made twice"))?;
@@ -34,7 +39,7 @@ pub(super) fn check(state: &State, changes: &Changes) -> Result<(), StoreError> 
     Ok(())
 }
 
-fn hold(is_so: bool, otherwise: impl FnOnce() -> String) -> Result<(), StoreError> {
+pub(super) fn hold(is_so: bool, otherwise: impl FnOnce() -> String) -> Result<(), StoreError> {
     if is_so { Ok(()) } else { Err(StoreError::Broken(otherwise())) }
 }
 
@@ -115,6 +120,45 @@ fn check_reservations(state: &State, changes: &Changes) -> Result<(), StoreError
     Ok(())
 }
 
+/// The reversals among new records, as rows.
+fn reversed_parts(changes: &Changes) -> impl Iterator<Item = (ExchangeId, ReversedPart)> + '_ {
+    changes.records.iter().filter_map(|sealed| {
+        let reversal = sealed.record.reversal()?;
+        let Progress { parts, source } = reversal.progress();
+        let part = ReversedPart {
+            number: parts,
+            reversal_id: reversal.reversal_id,
+            record_id: sealed.record.record_id,
+            source_points: reversal.legs.first()?.part.source_points.minor(),
+            reversed_source_points: source,
+        };
+        Some((reversal.exchange_id, part))
+    })
+}
+
+/// Each part follows the one before, of an exchange that is committed, up to the whole of it.
+fn check_reversals(state: &State, changes: &Changes) -> Result<(), StoreError> {
+    let mut reached: BTreeMap<ExchangeId, (u32, i64)> = BTreeMap::new();
+    for (id, part) in reversed_parts(changes) {
+        let stored = state.reversals.get(&id).and_then(|parts| parts.last());
+        let stored = stored.map_or((0, 0), |last| (last.number, last.reversed_source_points));
+        let (number, reversed) = reached.get(&id).copied().unwrap_or(stored);
+        let follows = part.number == number.saturating_add(1)
+            && part.source_points > 0
+            && part.reversed_source_points.checked_sub(part.source_points) == Some(reversed);
+        let end = changes.ended.get(&id).map(|end| end.state);
+        let is_state = end.or_else(|| state.reservations.get(&id).map(|known| known.state));
+        let prepared = state.reservations.get(&id).map(|known| &known.prepared);
+        let prepared = prepared.or_else(|| changes.prepared.get(&id).map(|(exchange, _)| exchange));
+        let fits = prepared.is_some_and(|exchange| part.reversed_source_points <= whole(exchange));
+        hold(follows && fits && is_state == Some(ReservationState::Committed), || {
+            format!("{} of {id} is out of line", part.reversal_id)
+        })?;
+        reached.insert(id, (part.number, part.reversed_source_points));
+    }
+    Ok(())
+}
+
 /// A lot after a delta; one that does not exist is empty.
 fn moved(
     state: &State,
@@ -131,6 +175,9 @@ fn moved(
 
 /// Writes what was checked.
 pub(super) fn write(state: &mut State, changes: Changes) {
+    for (id, part) in reversed_parts(&changes) {
+        state.reversals.entry(id).or_default().push(part);
+    }
     state.partners.extend(changes.partners);
     state.programs.extend(changes.programs);
     state.memberships.extend(changes.memberships);
@@ -170,6 +217,11 @@ pub(super) fn write(state: &mut State, changes: Changes) {
     }
     state.live_holds.extend(changes.live_holds);
     state.exposures.extend(changes.exposures);
+    state.approvals.extend(changes.approvals);
+    state.certificates.extend(changes.certificates);
+    state
+        .signing_keys
+        .extend(changes.signing_keys.into_iter().map(|key| ((key.program_id, key.key_id.clone()), key)));
     for sealed in changes.records {
         state.places.insert(sealed.record.record_id, state.records.len());
         state.records.push(sealed);

@@ -138,9 +138,19 @@ pub(super) fn points_body(
     program: &Program,
     cause: Cause,
 ) -> Result<Body, Rejection> {
+    points(draft, membership, program, cause).map(Body::Points)
+}
+
+/// The same, to be put into a body.
+pub(super) fn points(
+    draft: &Draft<'_>,
+    membership: MembershipId,
+    program: &Program,
+    cause: Cause,
+) -> Result<PointsBody, Rejection> {
     let account = draft.account(membership)?;
     let amount = |minor| Amount::new(minor, program.scale);
-    Ok(Body::Points(PointsBody {
+    Ok(PointsBody {
         membership_id: membership,
         program_id: program.program_id,
         amount: amount(cause.minor),
@@ -149,5 +159,6 @@ pub(super) fn points_body(
         posted: amount(account.posted),
         held: amount(account.held),
         postings: account.postings,
-    }))
+        approval_id: None,
+    })
 }

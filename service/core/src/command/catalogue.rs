@@ -1,10 +1,12 @@
 //! The order in which each method refuses, as the proto prints it.
 
 use super::{
-    AcceptAgreementRejection, AccruePointsRejection, AdjustPointsRejection, CreatePartnerRejection,
-    CreateProgramRejection, EndExchangeRejection, GrantConsentRejection, IssueLinkCodeRejection,
-    MergeMembersRejection, PrepareExchangeRejection, ProposeAgreementRejection, RegisterMembershipRejection,
-    RequestRejection, StandingRejection, UpdatePartnerRejection, UpdateProgramRejection,
+    AcceptAgreementRejection, AccruePointsRejection, AddCertificateRejection, AdjustPointsRejection,
+    ApproveRejection, CreatePartnerRejection, CreateProgramRejection, EndExchangeRejection,
+    GrantConsentRejection, IssueLinkCodeRejection, MergeMembersRejection, PrepareExchangeRejection,
+    ProposeAgreementRejection, RegisterMembershipRejection, RegisterSigningKeyRejection, RejectRejection,
+    RequestRejection, ResumePartnerRejection, ReverseExchangeRejection, RevokeCertificateRejection,
+    StandingRejection, SuspendPartnerRejection, UpdatePartnerRejection, UpdateProgramRejection,
     WithdrawConsentRejection,
 };
 use crate::exchange::{AbortRejection, CommitRejection};
@@ -20,10 +22,16 @@ const KNOWN: &[Reason] = StandingRejection::ORDER.split_at(1).0;
 /// An abort's own refusal: either party may abort.
 const ABORT: &[Reason] = EndExchangeRejection::ORDER.split_at(1).0;
 
+/// An approval's own refusals: those about the approval, and that about what it is about. Between and behind them stand
+/// those of what it does that can still come true once it was asked for.
+const APPROVE: (&[Reason], &[Reason]) = ApproveRejection::ORDER.split_at(5);
+
 /// For each writing method, what it may be refused with, in the order in which it is checked.
 pub const PRECEDENCE: &[(&str, &[&[Reason]])] = &[
     ("CreatePartner", &[RequestRejection::ORDER, CreatePartnerRejection::ORDER]),
     ("UpdatePartner", &[RequestRejection::ORDER, StandingRejection::ORDER, UpdatePartnerRejection::ORDER]),
+    ("SuspendPartner", &[RequestRejection::ORDER, SuspendPartnerRejection::ORDER]),
+    ("ResumePartner", &[RequestRejection::ORDER, ResumePartnerRejection::ORDER]),
     ("CreateProgram", &[RequestRejection::ORDER, StandingRejection::ORDER, CreateProgramRejection::ORDER]),
     ("UpdateProgram", &[RequestRejection::ORDER, StandingRejection::ORDER, UpdateProgramRejection::ORDER]),
     (
@@ -71,4 +79,25 @@ pub const PRECEDENCE: &[(&str, &[&[Reason]])] = &[
         ],
     ),
     ("AbortExchange", &[RequestRejection::ORDER, KNOWN, ABORT, AbortRejection::ORDER]),
+    (
+        "ReverseExchange",
+        &[RequestRejection::ORDER, StandingRejection::ORDER, ReverseExchangeRejection::ORDER],
+    ),
+    ("AddCertificate", &[RequestRejection::ORDER, StandingRejection::ORDER, AddCertificateRejection::ORDER]),
+    ("RevokeCertificate", &[RequestRejection::ORDER, KNOWN, RevokeCertificateRejection::ORDER]),
+    (
+        "RegisterSigningKey",
+        &[RequestRejection::ORDER, StandingRejection::ORDER, RegisterSigningKeyRejection::ORDER],
+    ),
+    (
+        "Approve",
+        &[
+            RequestRejection::ORDER,
+            APPROVE.0,
+            ResumePartnerRejection::ORDER.split_at(1).1,
+            APPROVE.1,
+            AdjustPointsRejection::ORDER.split_at(3).1,
+        ],
+    ),
+    ("Reject", &[RequestRejection::ORDER, RejectRejection::ORDER]),
 ];

@@ -9,7 +9,9 @@ use crate::caller::Caller;
 use crate::command::{Answer, Context, Decision};
 use crate::exposure::{Exposure, ExposureKey, ExposureStep, Obligation};
 use crate::ids::{MembershipId, RecordId, WindowId};
-use crate::ledger::{Account, ChartAccount, LotDelta, LotKey, LotMovement, LotSet, MemberPosting, Posting};
+use crate::ledger::{
+    Account, ChartAccount, Lot, LotDelta, LotKey, LotMovement, LotSet, MemberPosting, Posting,
+};
 use crate::partner::Program;
 use crate::points::Amount;
 use crate::record::{Body, Record, RecordKind, SealedRecord};
@@ -18,7 +20,7 @@ use crate::text::PartnerCode;
 use crate::world::{Changes, World};
 
 /// The changes of one command, on top of a world.
-pub(super) struct Draft<'a> {
+pub(crate) struct Draft<'a> {
     pub(super) context: &'a Context,
     pub(super) world: &'a World,
     pub(super) changes: Changes,
@@ -76,6 +78,16 @@ impl<'a> Draft<'a> {
             .or_insert_with(|| world.lots.get(&membership).cloned().unwrap_or_default())
     }
 
+    /// One lot as the draft leaves it so far. `None` where it was not loaded.
+    pub(super) fn lot(&mut self, membership: MembershipId, key: LotKey) -> Option<Lot> {
+        if let Some(lot) = self.lots(membership).lots.get(&key) {
+            return Some(*lot);
+        }
+        let named = self.world.named_lots.get(&(membership, key))?;
+        let delta = self.changes.lots.get(&(membership, key)).copied().unwrap_or_default();
+        Some(named.after(delta))
+    }
+
     /// Stores an account that one of [`Account`]'s functions made.
     pub(super) fn set_account(&mut self, account: Account) {
         self.changes.accounts.insert(account.membership_id, account);
@@ -130,6 +142,10 @@ impl<'a> Draft<'a> {
         let next = known.after(step, &obligation.debtor, obligation.money).ok_or_else(|| match step {
             ExposureStep::Prepare => Rejection::new(
                 Reason::ExposureLimit,
+                "the partners would owe each other more than the hub can count",
+            ),
+            ExposureStep::Book => Rejection::new(
+                Reason::Overflow,
                 "the partners would owe each other more than the hub can count",
             ),
             ExposureStep::Commit | ExposureStep::Release => broken("an exposure that was never prepared"),

@@ -101,15 +101,8 @@ pub(super) enum Freed {
 /// # Errors
 /// A state that the rules cannot lead to.
 pub(super) fn free_up(draft: &mut Draft<'_>, membership: MembershipId) -> Result<Freed, Rejection> {
-    let overdue: Vec<ExchangeId> =
-        draft.world.overdue.get(&membership).into_iter().flatten().copied().collect();
-    let mut lots: usize = 0;
-    for exchange in overdue {
-        if lots >= LOTS_PER_COMMAND_MAX {
-            return Ok(partly(draft));
-        }
-        let record = expire_exchange(draft, exchange)?;
-        lots = lots.saturating_add(record.map_or(0, |record| record.lots.len()));
+    if let Freed::Partly(decision) = end_overdue(draft, membership)? {
+        return Ok(Freed::Partly(decision));
     }
     write_off(draft, membership)?;
     let is_complete = draft.lots(membership).complete;
@@ -120,6 +113,24 @@ pub(super) fn free_up(draft: &mut Draft<'_>, membership: MembershipId) -> Result
         return Ok(Freed::Wholly);
     }
     Ok(partly(draft))
+}
+
+/// Ends the holds on an account that are over: before points of a known lot are taken, which they may hold.
+///
+/// # Errors
+/// A state that the rules cannot lead to.
+pub(super) fn end_overdue(draft: &mut Draft<'_>, membership: MembershipId) -> Result<Freed, Rejection> {
+    let overdue: Vec<ExchangeId> =
+        draft.world.overdue.get(&membership).into_iter().flatten().copied().collect();
+    let mut lots: usize = 0;
+    for exchange in overdue {
+        if lots >= LOTS_PER_COMMAND_MAX {
+            return Ok(partly(draft));
+        }
+        let record = expire_exchange(draft, exchange)?;
+        lots = lots.saturating_add(record.map_or(0, |record| record.lots.len()));
+    }
+    Ok(Freed::Wholly)
 }
 
 /// Leaves off with what a draft has done so far.
@@ -223,6 +234,6 @@ fn program_of(world: &World, membership: MembershipId) -> Option<&Program> {
 }
 
 /// The id of a record that a command makes beside its own: derived, so that a rerun makes the same.
-fn part_id(context: &Context, purpose: &str, index: &str) -> RecordId {
+pub(super) fn part_id(context: &Context, purpose: &str, index: &str) -> RecordId {
     RecordId::new(uuid::Builder::from_custom_bytes(context.seed.bits(purpose, index)).into_uuid())
 }

@@ -46,6 +46,8 @@ pub struct EnteredDirection {
     pub price_points: Entered,
     pub exposure_limit: Entered,
     pub hold_seconds: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reversal_days: Option<u32>,
 }
 
 rejections! {
@@ -203,6 +205,7 @@ impl EnteredDirection {
                 exposure_limit: money(self.exposure_limit, "postpaid.exposure_limit")?,
             },
             hold_seconds: self.hold_seconds,
+            reversal_days: self.reversal_days,
         };
         check_amounts(&terms)?;
         Ok(terms)
@@ -247,6 +250,9 @@ fn check_amounts(terms: &DirectionTerms) -> Result<(), Flaw> {
     }
     if !(DirectionTerms::HOLD_SECONDS_MIN..=DirectionTerms::HOLD_SECONDS_MAX).contains(&terms.hold_seconds) {
         return flaw("hold_seconds", "must be between 1 and 3600");
+    }
+    if terms.reversal_days.is_some_and(|days| days > DirectionTerms::REVERSAL_DAYS_MAX) {
+        return flaw("reversal_days", "must be between 0 and 365");
     }
     Ok(())
 }

@@ -43,7 +43,8 @@ impl Command for UpdatePartner {
             return UpdatePartnerRejection::NotFound { code: self.code.clone() }.into();
         };
         let name = self.name.clone().unwrap_or_else(|| partner.name.clone());
-        let partner = Partner { name, updated_at: world.now, ..partner.clone() };
+        let updated_at = world.now.after(partner.updated_at);
+        let partner = Partner { name, updated_at, ..partner.clone() };
         let mut draft = Draft::new(context, world);
         draft.changes.partners.insert(partner.code.clone(), partner.clone());
         draft.done(

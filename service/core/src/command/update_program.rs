@@ -50,7 +50,7 @@ impl Command for UpdateProgram {
         let program = Program {
             name: self.name.clone().unwrap_or_else(|| program.name.clone()),
             points_expiry_months: self.points_expiry_months.unwrap_or(program.points_expiry_months),
-            updated_at: world.now,
+            updated_at: world.now.after(program.updated_at),
             ..program.clone()
         };
         let mut draft = Draft::new(context, world);

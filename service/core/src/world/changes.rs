@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::agreement::{Agreement, AgreementVersion, Pair};
+use crate::approval::Approval;
 use crate::canonical::Hash;
+use crate::certificate::{Certificate, CertificateKey};
 use crate::exchange::{Exchange, ReservationState};
 use crate::exposure::{Exposure, ExposureKey};
-use crate::ids::{ConsentId, ExchangeId, LinkCodeId, MembershipId, ProgramId, RecordId};
+use crate::ids::{ApprovalId, ConsentId, ExchangeId, LinkCodeId, MembershipId, ProgramId, RecordId};
 use crate::ledger::{Account, LotDelta, LotKey};
 use crate::member::{Consent, ConsentKey, LinkCode, Membership, Withdrawal};
 use crate::partner::{Partner, Program};
 use crate::record::{Record, SealedRecord};
+use crate::signing_key::SigningKey;
 use crate::text::PartnerCode;
 use crate::time::Timestamp;
 use crate::world::RequestKey;
@@ -74,6 +77,12 @@ pub struct Changes {
     pub live_holds: BTreeMap<PartnerCode, i64>,
     /// Exposures as they are now.
     pub exposures: BTreeMap<ExposureKey, Exposure>,
+    /// Approvals as they are now.
+    pub approvals: BTreeMap<ApprovalId, Approval>,
+    /// Certificates as they are now.
+    pub certificates: BTreeMap<CertificateKey, Certificate>,
+    /// New signing keys.
+    pub signing_keys: Vec<SigningKey>,
     /// New records, in the order of decision. Their postings, lot movements and obligations are written beside them.
     pub records: Vec<SealedRecord>,
     /// New requests.
@@ -103,6 +112,9 @@ impl Changes {
         self.ended.extend(next.ended);
         self.live_holds.extend(next.live_holds);
         self.exposures.extend(next.exposures);
+        self.approvals.extend(next.approvals);
+        self.certificates.extend(next.certificates);
+        self.signing_keys.extend(next.signing_keys);
         self.records.extend(next.records);
         self.requests.extend(next.requests);
         for ((membership, key), delta) in next.lots {

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::agreement::{AgreementVersion, Pair};
+use crate::approval::Proposal;
 use crate::canonical::Hash;
 use crate::exposure::ExposureKey;
-use crate::ids::{AgreementId, ConsentId, ExchangeId, MembershipId, ProgramId};
+use crate::ids::{AgreementId, ApprovalId, ConsentId, ExchangeId, MembershipId, ProgramId};
 use crate::member::ConsentKey;
 use crate::text::PartnerCode;
 
@@ -25,6 +26,11 @@ pub struct FactQuery {
     pub consents: BTreeSet<ConsentId>,
     /// Of link codes, by the hash of the code: what they were made for.
     pub link_codes: BTreeSet<Hash>,
+    /// Of approvals: what they are about. Facts that carrying it out needs are found along with it, as
+    /// [`Proposal::resolve`] names them.
+    pub approvals: BTreeSet<ApprovalId>,
+    /// Of certificates, by fingerprint: who pinned them.
+    pub certificates: BTreeSet<Hash>,
 }
 
 /// Of a membership.
@@ -69,4 +75,8 @@ pub struct Facts {
     pub consents: BTreeMap<ConsentId, ConsentKey>,
     /// By the hash of the code.
     pub link_codes: BTreeMap<Hash, LinkCodeFact>,
+    /// By approval.
+    pub approvals: BTreeMap<ApprovalId, Proposal>,
+    /// By the fingerprint of a certificate: the partner that it is pinned for.
+    pub certificates: BTreeMap<Hash, PartnerCode>,
 }

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::agreement::Pair;
 use crate::canonical::Hash;
+use crate::certificate::CertificateKey;
 use crate::exposure::ExposureKey;
-use crate::ids::{ConsentId, ExchangeId, MembershipId, ProgramId};
+use crate::ids::{ApprovalId, ConsentId, ExchangeId, MembershipId, ProgramId};
 use crate::member::ConsentKey;
 use crate::text::{PartnerCode, ProgramCode, Reference};
 use crate::world::RequestKey;
@@ -59,12 +60,22 @@ pub struct Footprint {
     pub consents_by_id: BTreeSet<ConsentId>,
     /// Exchanges, to change.
     pub exchanges: BTreeSet<ExchangeId>,
+    /// Exchanges to be reversed: how far they were, and the lots that they credited, to change.
+    pub reversals: BTreeSet<ExchangeId>,
     /// Accounts, to change.
     pub accounts: BTreeMap<MembershipId, AccountNeed>,
     /// Live holds by initiator, to change.
     pub initiators: BTreeSet<PartnerCode>,
     /// Exposures, to change.
     pub exposures: BTreeSet<ExposureKey>,
+    /// Approvals, to change.
+    pub approvals: BTreeSet<ApprovalId>,
+    /// Certificates, to change.
+    pub certificates: BTreeSet<CertificateKey>,
+    /// Partners whose pins in force are to be counted.
+    pub pins: BTreeSet<PartnerCode>,
+    /// Programs whose signing keys are needed, to be added to.
+    pub signing_keys: BTreeSet<ProgramId>,
 }
 
 impl Footprint {

@@ -8,7 +8,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{DataArgs, EXIT_BROKEN, out};
-use crate::config::ConfigFile;
+use crate::config::{ConfigFile, Environment};
 use crate::serve::{Ready, Stopped, Tweaks};
 use crate::telemetry;
 
@@ -37,6 +37,9 @@ pub(super) struct ServeArgs {
     /// Whether callers may list services by reflection, as grpcurl does. On if nothing else says so.
     #[arg(long, env = "POINTBRIDGE_REFLECTION", value_name = "BOOL")]
     reflection: Option<bool>,
+    /// Whether what the hub does counts, as it tells its callers. live if nothing else says so.
+    #[arg(long, env = "POINTBRIDGE_ENVIRONMENT", value_name = "ENVIRONMENT")]
+    environment: Option<Environment>,
     /// Move the hub's clock, for rehearsals; loopback addresses only.
     #[arg(long, hide = true, default_value_t = 0, allow_negative_numbers = true)]
     clock_offset_seconds: i64,
@@ -52,6 +55,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         client_ca: args.client_ca.map(std::path::absolute).transpose()?,
         log: args.log,
         reflection: args.reflection,
+        environment: args.environment,
     };
     let config = ConfigFile::read(&data)?.overridden_by(flags).resolve(&data)?;
     telemetry::start_logging(config.log.as_deref())?;

@@ -57,16 +57,26 @@ impl<S: Store> ExchangeService for Services<S> {
         Ok(Response::new(v1::AbortExchangeResponse { exchange: Some(wire::of_record(&record)?) }))
     }
 
+    async fn reverse_exchange(
+        &self,
+        request: Request<v1::ReverseExchangeRequest>,
+    ) -> Result<Response<v1::ReverseExchangeResponse>, Status> {
+        let record = self.hub.write(request, wire::reverse).await?;
+        let reversal = Some(wire::reversal_of_record(&record)?);
+        Ok(Response::new(v1::ReverseExchangeResponse { reversal }))
+    }
+
     async fn get_exchange(
         &self,
         request: Request<v1::GetExchangeRequest>,
     ) -> Result<Response<v1::GetExchangeResponse>, Status> {
         let scope = scope(&request)?;
         let id = parsed(id(&request.into_inner().exchange_id, "exchange_id"))?;
-        let (exchange, record, window) =
+        let (exchange, reversals) =
             found(self.hub.store.exchange(&scope, id).await, Reason::ExchangeNotFound, "exchange_id")?;
         Ok(Response::new(v1::GetExchangeResponse {
-            exchange: Some(wire::of_view(&exchange, record, window)),
+            exchange: Some(wire::of_view(&exchange)),
+            reversals: reversals.iter().map(wire::reversal_of_view).collect(),
         }))
     }
 
@@ -79,8 +89,7 @@ impl<S: Store> ExchangeService for Services<S> {
         let page = parsed(page(request.page_size, &request.page_token))?;
         let filter = parsed(wire::filter(&request))?;
         let paged = read(self.hub.store.exchanges(&scope, &filter, &page).await)?;
-        let (exchanges, next_page_token) =
-            page_of(&paged, |(exchange, record, window)| wire::of_view(exchange, *record, *window));
+        let (exchanges, next_page_token) = page_of(&paged, wire::of_view);
         Ok(Response::new(v1::ListExchangesResponse { exchanges, next_page_token }))
     }
 }

@@ -32,9 +32,7 @@ impl<S: Store> LedgerService for Services<S> {
     ) -> Result<Response<v1::AdjustPointsResponse>, Status> {
         let validate_only = request.get_ref().validate_only;
         let record = self.hub.write(request, wire::adjust).await?;
-        let (balance, record_id) =
-            (wire::balance_of_record(&record)?, wire::record_id(&record, validate_only));
-        Ok(Response::new(v1::AdjustPointsResponse { balance: Some(balance), record_id }))
+        Ok(Response::new(wire::adjusted(&record, validate_only)?))
     }
 
     async fn get_balance(

@@ -68,6 +68,7 @@ fn direction(entered: &v1::DirectionTerms, index: usize) -> Result<EnteredDirect
         price_points: amount(&price.points, &at("price.points"))?,
         exposure_limit: amount(&postpaid.exposure_limit, &at("postpaid.exposure_limit"))?,
         hold_seconds,
+        reversal_days: entered.reversal_days,
     })
 }
 
@@ -181,6 +182,7 @@ fn direction_on_wire(terms: &DirectionTerms) -> v1::DirectionTerms {
             points: terms.price.points.to_string(),
         }),
         hold_seconds: terms.hold_seconds,
+        reversal_days: terms.reversal_days,
         funding: Some(v1::direction_terms::Funding::Postpaid(postpaid)),
     }
 }

@@ -1,16 +1,19 @@
 //! Quotes and exchanges on the wire.
 
 use pointbridge_core::canonical::{self, Domain, hex};
-use pointbridge_core::command::{AbortExchange, CommitExchange, PrepareExchange};
-use pointbridge_core::exchange::{Exchange, Leg, References, ReservationState, Residue, Side};
-use pointbridge_core::ids::{MembershipId, RecordId, WindowId};
+use pointbridge_core::command::{AbortExchange, CommitExchange, PrepareExchange, ReverseExchange};
+use pointbridge_core::exchange::{Leg, References, ReservationState, Residue, Side};
+use pointbridge_core::exposure::Obligation;
+use pointbridge_core::ids::MembershipId;
 use pointbridge_core::partner::Custody;
+use pointbridge_core::points::Amount;
 use pointbridge_core::quote::{Claims, QuoteRequest, Quoted};
 use pointbridge_core::record::Record;
 use pointbridge_core::rejection::Rejection;
+use pointbridge_core::reversal::{self, REVERSAL_DAYS_DEFAULT, Reversal, ReversedLeg};
 use pointbridge_core::text::{ReasonCode, Reference};
 use pointbridge_proto::v1;
-use pointbridge_store::ExchangeFilter;
+use pointbridge_store::{ExchangeFilter, ExchangeView, ReversalView};
 use tonic::Status;
 
 use super::agreement::owner_on_wire;
@@ -76,6 +79,15 @@ pub(crate) fn abort(request: v1::AbortExchangeRequest) -> Result<AbortExchange, 
     })
 }
 
+pub(crate) fn reverse(request: v1::ReverseExchangeRequest) -> Result<ReverseExchange, Rejection> {
+    Ok(ReverseExchange {
+        exchange_id: id(&request.exchange_id, "exchange_id")?,
+        source_points: request.source_points.map(|points| amount(&points, "source_points")).transpose()?,
+        reason: text(ReasonCode::new(request.reason_code), "reason_code")?,
+        reference: text(Reference::new(request.reference), "reference")?,
+    })
+}
+
 pub(crate) fn filter(request: &v1::ListExchangesRequest) -> Result<ExchangeFilter, Rejection> {
     let order = request.order_reference.clone().map(|order| text(Reference::new(order), "order_reference"));
     Ok(ExchangeFilter {
@@ -98,12 +110,18 @@ fn state(state: v1::ExchangeState) -> Result<ReservationState, Rejection> {
     }
 }
 
+/// An exchange as a phase's record has it: nothing of it was reversed then.
 pub(crate) fn of_record(record: &Record) -> Result<v1::Exchange, Status> {
-    let exchange = record.exchange().ok_or_else(|| unexpected(record))?;
-    Ok(of_view(exchange, record.record_id, record.window_id))
+    let exchange = record.exchange().ok_or_else(|| unexpected(record))?.clone();
+    let (record_id, window_id) = (record.record_id, record.window_id);
+    Ok(of_view(&ExchangeView { exchange, record_id, window_id, reversed_source: 0 }))
 }
 
-pub(crate) fn of_view(exchange: &Exchange, record_id: RecordId, window_id: Option<WindowId>) -> v1::Exchange {
+pub(crate) fn of_view(view: &ExchangeView) -> v1::Exchange {
+    let exchange = &view.exchange;
+    let reversed = reversal::reversed(exchange, view.reversed_source);
+    let (reversed_source, reversed_credited) = reversed.unzip();
+    let points = |points: Option<Amount>| points.map(|points| points.to_string()).unwrap_or_default();
     let state = match exchange.state {
         ReservationState::Pending => v1::ExchangeState::Pending,
         ReservationState::Prepared => v1::ExchangeState::Prepared,
@@ -127,15 +145,62 @@ pub(crate) fn of_view(exchange: &Exchange, record_id: RecordId, window_id: Optio
         prepare_time: time(exchange.prepared_at),
         decide_time: exchange.decided_at.and_then(time),
         abort_reason_code: exchange.abort_reason.as_ref().map(ToString::to_string).unwrap_or_default(),
-        window_id: window_id.map(|id| id.to_string()).unwrap_or_default(),
-        record_id: record_id.to_string(),
+        window_id: view.window_id.map(|id| id.to_string()).unwrap_or_default(),
+        record_id: view.record_id.to_string(),
+        reversed_source_points: points(reversed_source),
+        reversed_credited_points: points(reversed_credited),
+    }
+}
+
+pub(crate) fn reversal_of_record(record: &Record) -> Result<v1::Reversal, Status> {
+    let reversal = record.reversal().ok_or_else(|| unexpected(record))?.clone();
+    let (record_id, window_id) = (record.record_id, record.window_id);
+    Ok(reversal_of_view(&ReversalView { reversal, record_id, window_id }))
+}
+
+pub(crate) fn reversal_of_view(view: &ReversalView) -> v1::Reversal {
+    let Reversal { reversal_id, exchange_id, number, reverser, legs, reason, reference, reversed_at } =
+        &view.reversal;
+    v1::Reversal {
+        reversal_id: reversal_id.to_string(),
+        exchange_id: exchange_id.to_string(),
+        number: *number,
+        reverser_partner_code: reverser.to_string(),
+        legs: legs.iter().map(reversed_leg).collect(),
+        reason_code: reason.to_string(),
+        reference: reference.to_string(),
+        reverse_time: time(*reversed_at),
+        window_id: view.window_id.map(|id| id.to_string()).unwrap_or_default(),
+        record_id: view.record_id.to_string(),
+    }
+}
+
+fn reversed_leg(leg: &ReversedLeg) -> v1::ReversedLeg {
+    v1::ReversedLeg {
+        number: leg.number,
+        agreement_id: leg.agreement_id.to_string(),
+        agreement_version: leg.agreement_version,
+        source_points: leg.part.source_points.to_string(),
+        fee_points: leg.part.fee_points.to_string(),
+        credited_points: leg.part.credited_points.to_string(),
+        obligation: Some(obligation(&leg.obligation)),
+        reversed_source_points: leg.reversed.source_points.to_string(),
+        reversed_fee_points: leg.reversed.fee_points.to_string(),
+        reversed_credited_points: leg.reversed.credited_points.to_string(),
+    }
+}
+
+fn obligation(obligation: &Obligation) -> v1::Obligation {
+    let money =
+        v1::Money { currency_code: obligation.currency.to_string(), amount: obligation.money.to_string() };
+    v1::Obligation {
+        debtor_partner_code: obligation.debtor.to_string(),
+        creditor_partner_code: obligation.creditor.to_string(),
+        money: Some(money),
     }
 }
 
 fn leg(leg: &Leg) -> v1::Leg {
-    let obligation = &leg.obligation;
-    let money =
-        v1::Money { currency_code: obligation.currency.to_string(), amount: obligation.money.to_string() };
     v1::Leg {
         number: leg.number,
         agreement_id: leg.agreement_id.to_string(),
@@ -148,11 +213,8 @@ fn leg(leg: &Leg) -> v1::Leg {
         fee_points: leg.fee_points.to_string(),
         credited_points: leg.credited_points.to_string(),
         residue: Some(residue(&leg.residue)),
-        obligation: Some(v1::Obligation {
-            debtor_partner_code: obligation.debtor.to_string(),
-            creditor_partner_code: obligation.creditor.to_string(),
-            money: Some(money),
-        }),
+        obligation: Some(obligation(&leg.obligation)),
+        reversal_days: leg.reversal_days.unwrap_or(REVERSAL_DAYS_DEFAULT),
     }
 }
 

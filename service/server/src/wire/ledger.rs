@@ -4,7 +4,7 @@ use pointbridge_core::command::{AccruePoints, AdjustPoints};
 use pointbridge_core::ledger::Account;
 use pointbridge_core::partner::Program;
 use pointbridge_core::points::{Amount, Scale};
-use pointbridge_core::record::{Body, Record, RecordKind};
+use pointbridge_core::record::{Body, PointsBody, Record, RecordKind};
 use pointbridge_core::rejection::Rejection;
 use pointbridge_core::text::{ReasonCode, Reference};
 use pointbridge_proto::v1;
@@ -38,15 +38,33 @@ pub(crate) fn adjust(request: v1::AdjustPointsRequest) -> Result<AdjustPoints, R
 /// The balance that a record of points left.
 pub(crate) fn balance_of_record(record: &Record) -> Result<v1::Balance, Status> {
     let Body::Points(body) = &record.body else { return Err(unexpected(record)) };
+    Ok(balance_of_body(body))
+}
+
+/// What an adjustment is answered with: the balance, or what waits for a second person.
+pub(crate) fn adjusted(record: &Record, validate_only: bool) -> Result<v1::AdjustPointsResponse, Status> {
+    if matches!(record.body, Body::Approval(_)) {
+        let approval = Some(super::approval::of_record(record)?);
+        return Ok(v1::AdjustPointsResponse { approval, ..v1::AdjustPointsResponse::default() });
+    }
+    Ok(v1::AdjustPointsResponse {
+        balance: Some(balance_of_record(record)?),
+        record_id: record_id(record, validate_only),
+        approval: None,
+    })
+}
+
+/// The balance that a change of points left.
+pub(crate) fn balance_of_body(body: &PointsBody) -> v1::Balance {
     let available = body.posted.minor().saturating_sub(body.held.minor());
-    Ok(v1::Balance {
+    v1::Balance {
         membership_id: body.membership_id.to_string(),
         program_id: body.program_id.to_string(),
         posted: body.posted.to_string(),
         held: body.held.to_string(),
         available: Amount::new(available, body.posted.scale()).to_string(),
         posting_count: body.postings,
-    })
+    }
 }
 
 /// The id of a record that was written; none where the request was only decided.
@@ -73,6 +91,8 @@ pub(crate) fn posting(view: &PostingView) -> v1::Posting {
         RecordKind::PointsExpired => v1::PostingKind::Expiry,
         RecordKind::ExchangeCommitted if view.posting.amount.minor() < 0 => v1::PostingKind::ExchangeOut,
         RecordKind::ExchangeCommitted => v1::PostingKind::ExchangeIn,
+        RecordKind::ExchangeReversed if view.posting.amount.minor() < 0 => v1::PostingKind::ReversalOut,
+        RecordKind::ExchangeReversed => v1::PostingKind::ReversalIn,
         _ => v1::PostingKind::Unspecified,
     };
     let member = view.posting.member.as_ref();

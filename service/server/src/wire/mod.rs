@@ -7,6 +7,8 @@
 #![allow(clippy::needless_pass_by_value)]
 
 pub mod agreement;
+pub mod approval;
+pub mod credential;
 pub mod exchange;
 pub mod ledger;
 pub mod member;
@@ -88,9 +90,11 @@ macro_rules! mutations {
 }
 
 mutations! {
-    CreatePartnerRequest UpdatePartnerRequest CreateProgramRequest UpdateProgramRequest
+    CreatePartnerRequest UpdatePartnerRequest SuspendPartnerRequest ResumePartnerRequest
+    AddCertificateRequest RevokeCertificateRequest RegisterSigningKeyRequest ApproveRequest RejectRequest
+    CreateProgramRequest UpdateProgramRequest
     ProposeAgreementRequest AcceptAgreementRequest
     RegisterMembershipRequest IssueLinkCodeRequest MergeMembersRequest GrantConsentRequest WithdrawConsentRequest
     AccruePointsRequest AdjustPointsRequest
-    PrepareExchangeRequest CommitExchangeRequest AbortExchangeRequest
+    PrepareExchangeRequest CommitExchangeRequest AbortExchangeRequest ReverseExchangeRequest
 }

@@ -4,7 +4,9 @@
 //! another list is refused.
 
 use data_encoding::BASE64URL_NOPAD;
-use pointbridge_core::ids::{AgreementId, ConsentId, ExchangeId, ProgramId};
+use pointbridge_core::canonical::{hex, parse_hash};
+use pointbridge_core::certificate::CertificateKey;
+use pointbridge_core::ids::{AgreementId, ApprovalId, ConsentId, ExchangeId, ProgramId};
 use pointbridge_core::ledger::LotKey;
 use pointbridge_core::rejection::Rejection;
 use pointbridge_core::text::PartnerCode;
@@ -73,6 +75,7 @@ macro_rules! id_keys {
 id_keys! {
     ProgramId = "programs";
     ExchangeId = "exchanges";
+    ApprovalId = "approvals";
 }
 
 /// An agreement with two versions of 16 directions has up to 9 KiB: 500 of them would not fit into an answer.
@@ -98,6 +101,21 @@ impl PageKey for PartnerCode {
 
     fn read(text: &str) -> Option<Self> {
         Self::new(text).ok()
+    }
+}
+
+impl PageKey for CertificateKey {
+    const LIST: &'static str = "certificates";
+
+    fn write(&self) -> String {
+        let owner = self.owner.as_ref().map(ToString::to_string).unwrap_or_default();
+        format!("{}|{owner}", hex(&self.fingerprint))
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (fingerprint, owner) = text.split_once('|')?;
+        let owner = if owner.is_empty() { None } else { Some(PartnerCode::new(owner).ok()?) };
+        Some(Self { fingerprint: parse_hash(fingerprint)?, owner })
     }
 }
 

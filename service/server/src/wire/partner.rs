@@ -1,11 +1,13 @@
 //! Partners and programs on the wire.
 
-use pointbridge_core::command::{CreatePartner, CreateProgram, UpdatePartner, UpdateProgram};
+use pointbridge_core::command::{
+    CreatePartner, CreateProgram, ResumePartner, SuspendPartner, UpdatePartner, UpdateProgram,
+};
 use pointbridge_core::partner::{Custody, Partner, PartnerStatus, Program};
 use pointbridge_core::points::Scale;
 use pointbridge_core::record::{Body, Record};
 use pointbridge_core::rejection::Rejection;
-use pointbridge_core::text::{DisplayName, PartnerCode, ProgramCode};
+use pointbridge_core::text::{DisplayName, PartnerCode, ProgramCode, ReasonCode};
 use pointbridge_proto::v1;
 use tonic::Status;
 
@@ -21,6 +23,20 @@ pub(crate) fn create(request: v1::CreatePartnerRequest) -> Result<CreatePartner,
 pub(crate) fn update(request: v1::UpdatePartnerRequest) -> Result<UpdatePartner, Rejection> {
     let name = request.name.map(|name| text(DisplayName::new(name), "name")).transpose()?;
     Ok(UpdatePartner { code: text(PartnerCode::new(request.code), "code")?, name })
+}
+
+pub(crate) fn suspend(request: v1::SuspendPartnerRequest) -> Result<SuspendPartner, Rejection> {
+    Ok(SuspendPartner {
+        code: text(PartnerCode::new(request.code), "code")?,
+        reason: text(ReasonCode::new(request.reason_code), "reason_code")?,
+    })
+}
+
+pub(crate) fn resume(request: v1::ResumePartnerRequest) -> Result<ResumePartner, Rejection> {
+    Ok(ResumePartner {
+        code: text(PartnerCode::new(request.code), "code")?,
+        reason: text(ReasonCode::new(request.reason_code), "reason_code")?,
+    })
 }
 
 pub(crate) fn create_program(request: v1::CreateProgramRequest) -> Result<CreateProgram, Rejection> {
@@ -56,6 +72,7 @@ fn months(months: u32) -> Result<u8, Rejection> {
 pub(crate) fn of_record(record: &Record) -> Result<v1::Partner, Status> {
     match &record.body {
         Body::Partner(partner) => Ok(self::partner(partner)),
+        Body::Standing(standing) => Ok(partner(&standing.partner)),
         _ => Err(unexpected(record)),
     }
 }

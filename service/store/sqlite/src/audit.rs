@@ -6,6 +6,7 @@
 
 mod lines;
 mod parties;
+mod standing;
 mod state;
 
 use pointbridge_core::time::Timestamp;
@@ -25,7 +26,9 @@ pub(crate) async fn show(
 ) -> Result<Timestamp, StoreError> {
     let state = session.row("select last_now from store_state", Vec::new()).await?;
     let last_now = state.ok_or_else(|| error::broken("the store has no state"))?.time("last_now")?;
-    for (sql, read) in lines::TABLES.iter().chain(parties::TABLES).chain(state::TABLES) {
+    for (sql, read) in
+        lines::TABLES.iter().chain(parties::TABLES).chain(standing::TABLES).chain(state::TABLES)
+    {
         session
             .each(sql, &mut |row| {
                 visit(read(row)?);

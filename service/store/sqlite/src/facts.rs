@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use pointbridge_core::agreement::Pair;
 use pointbridge_core::exposure::ExposureKey;
-use pointbridge_core::ids::{AgreementId, ConsentId, ExchangeId, MembershipId, ProgramId};
+use pointbridge_core::ids::{AgreementId, ApprovalId, ConsentId, ExchangeId, MembershipId, ProgramId};
 use pointbridge_core::text::PartnerCode;
 use pointbridge_core::world::{ExchangeFact, FactQuery, Facts, LinkCodeFact, MembershipFact};
 use pointbridge_store::StoreError;
@@ -20,11 +20,44 @@ use crate::session::Session;
 
 pub(crate) async fn read(session: &mut Session<'_>, query: &FactQuery) -> Result<Facts, StoreError> {
     let mut facts = Facts::default();
+    // First, because what is approved names facts of its own.
+    let query = &approvals(session, query, &mut facts).await?;
     memberships(session, query, &mut facts).await?;
     agreements(session, query, &mut facts).await?;
     exchanges(session, query, &mut facts).await?;
     consents(session, query, &mut facts).await?;
+    certificates(session, query, &mut facts).await?;
     Ok(facts)
+}
+
+/// Approvals, and the query with what carrying them out needs.
+async fn approvals(
+    session: &mut Session<'_>,
+    query: &FactQuery,
+    facts: &mut Facts,
+) -> Result<FactQuery, StoreError> {
+    let mut query = query.clone();
+    let sql = "select approval.approval_id, approval.proposal from json_each(?1) as asked
+         join approval on approval.approval_id = unhex(asked.value)";
+    for row in session.found(sql, query.approvals.iter().map(|id| keys::id!(id)).collect()).await? {
+        let proposal = rows::proposal(&row)?;
+        proposal.resolve(&mut query);
+        facts.approvals.insert(row.id("approval_id", ApprovalId::new)?, proposal);
+    }
+    Ok(query)
+}
+
+async fn certificates(
+    session: &mut Session<'_>,
+    query: &FactQuery,
+    facts: &mut Facts,
+) -> Result<(), StoreError> {
+    let sql = "select certificate.fingerprint, certificate.owner from json_each(?1) as asked
+         join certificate on certificate.fingerprint = unhex(asked.value) and certificate.pinned_at is not null";
+    for row in session.found(sql, query.certificates.iter().map(keys::hash).collect()).await? {
+        facts.certificates.insert(row.hash("fingerprint")?, row.coded("owner")?);
+    }
+    Ok(())
 }
 
 async fn memberships(

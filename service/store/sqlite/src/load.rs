@@ -12,8 +12,10 @@
 //! | 13 | accounts | `account` by membership | one |
 //! | 14 | overdue holds of accounts that have live holds and whose lots are needed | `reservation_open`, legs, last records | one per overdue leg |
 //! | 15 | exchanges | `reservation` by id, with their last records | at most one per id |
+//! | 15a | how far exchanges to be reversed are, and the lots that they credited | `reversal`; `lot` by the movements of the last record | at most one per id and leg, each |
 //! | 16 | lots | `lot` by membership | at most 257 per account |
-//! | 17–18 | initiators, exposures | by key, those of 14 as well | at most one per key |
+//! | 17–19 | approvals; certificates and pins in force; signing keys | by key; counted by owner; by program | one per key; one per partner; at most 16 per program |
+//! | 20–21 | initiators, exposures | by key, those of 14 as well | at most one per key |
 //!
 //! Locks: `begin immediate` has taken the one write lock of the database before the first statement, so that shares and
 //! updates need no lock of their own and the order is only a habit shared with other dialects.
@@ -23,6 +25,7 @@
 mod exchange;
 mod ledger;
 mod party;
+mod standing;
 
 use pointbridge_core::ids::WindowId;
 use pointbridge_core::time::Timestamp;
@@ -51,6 +54,7 @@ pub(crate) async fn world(
     let (mut world, place) = head(session, time).await?;
     requests(session, footprint, &mut world).await?;
     party::load(session, footprint, &mut world).await?;
+    standing::load(session, footprint, &mut world).await?;
     ledger::accounts(session, footprint, &mut world).await?;
     let touched = exchange::load(session, footprint, &mut world).await?;
     ledger::load(session, footprint, touched, &mut world).await?;

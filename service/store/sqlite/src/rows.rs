@@ -3,14 +3,19 @@
 use std::sync::Arc;
 
 use pointbridge_core::agreement::{Agreement, AgreementVersion, Pair};
+use pointbridge_core::approval::{Approval, Proposal, Verdict};
 use pointbridge_core::canonical::Hash;
+use pointbridge_core::certificate::{Certificate, Pin, Revocation};
 use pointbridge_core::exposure::{Exposure, ExposureKey};
-use pointbridge_core::ids::{AgreementId, ConsentId, LinkCodeId, MemberId, MembershipId, ProgramId};
+use pointbridge_core::ids::{
+    AgreementId, ApprovalId, ConsentId, LinkCodeId, MemberId, MembershipId, ProgramId,
+};
 use pointbridge_core::ledger::{Account, Lot, LotKey};
 use pointbridge_core::member::{Consent, ConsentKey, LinkCode, Membership, Withdrawal};
 use pointbridge_core::partner::{Partner, Program};
 use pointbridge_core::points::Scale;
 use pointbridge_core::record::Record;
+use pointbridge_core::signing_key::SigningKey;
 use pointbridge_core::text::PartnerCode;
 use pointbridge_core::time::{Expiry, Month, Timestamp};
 use pointbridge_store::StoreError;
@@ -27,6 +32,7 @@ pub(crate) trait Cells {
     fn int(&self, column: &str) -> Result<i64, StoreError>;
     fn int_or_null(&self, column: &str) -> Result<Option<i64>, StoreError>;
     fn text(&self, column: &str) -> Result<String, StoreError>;
+    fn text_or_null(&self, column: &str) -> Result<Option<String>, StoreError>;
     fn bytes(&self, column: &str) -> Result<Vec<u8>, StoreError>;
     fn bytes_or_null(&self, column: &str) -> Result<Option<Vec<u8>>, StoreError>;
 
@@ -48,6 +54,11 @@ pub(crate) trait Cells {
     /// A text with a form: a code, a reference, a currency, an enum's name.
     fn coded<T: for<'de> Deserialize<'de>>(&self, column: &str) -> Result<T, StoreError> {
         decode(&self.text(column)?, column)
+    }
+
+    /// A text with a form, or nothing.
+    fn coded_or_null<T: for<'de> Deserialize<'de>>(&self, column: &str) -> Result<Option<T>, StoreError> {
+        self.text_or_null(column)?.map(|text| decode(&text, column)).transpose()
     }
 
     /// 16 bytes, as an id or as they are.
@@ -84,6 +95,10 @@ impl Cells for SqliteRow {
     }
 
     fn text(&self, column: &str) -> Result<String, StoreError> {
+        self.try_get(column).map_err(error::of)
+    }
+
+    fn text_or_null(&self, column: &str) -> Result<Option<String>, StoreError> {
         self.try_get(column).map_err(error::of)
     }
 
@@ -238,6 +253,61 @@ pub(crate) fn exposure(row: &SqliteRow) -> Result<Exposure, StoreError> {
         committed_low: row.int("committed_low")?,
         prepared_low: row.int("prepared_low")?,
         prepared_high: row.int("prepared_high")?,
+    })
+}
+
+pub(crate) fn proposal(row: &SqliteRow) -> Result<Proposal, StoreError> {
+    serde_json::from_slice(&row.bytes("proposal")?).map_err(|_| unreadable("proposal"))
+}
+
+pub(crate) fn approval(row: &SqliteRow) -> Result<Approval, StoreError> {
+    let verdict = match row.time_or_null("decided_at")? {
+        Some(at) => Some(Verdict { by: row.text("decided_by")?, at, reason: row.coded_or_null("reason")? }),
+        None => None,
+    };
+    Ok(Approval {
+        approval_id: row.id("approval_id", ApprovalId::new)?,
+        proposal: proposal(row)?,
+        content_hash: row.hash("content_hash")?,
+        subject_changed_at: row.time("subject_changed_at")?,
+        requested_by: row.text("requested_by")?,
+        requested_at: row.time("requested_at")?,
+        expires_at: row.time("expires_at")?,
+        state: row.coded("state")?,
+        verdict,
+    })
+}
+
+pub(crate) fn certificate(row: &SqliteRow) -> Result<Certificate, StoreError> {
+    let pin = match row.time_or_null("pinned_at")? {
+        Some(at) => Some(Pin {
+            principal: row.text("principal")?,
+            serial: row.text("serial")?,
+            not_before: row.time("not_before")?,
+            not_after: row.time("not_after")?,
+            by: row.text("pinned_by")?,
+            at,
+        }),
+        None => None,
+    };
+    let revocation = match row.time_or_null("revoked_at")? {
+        Some(at) => {
+            Some(Revocation { by: row.text("revoked_by")?, at, reason: row.coded("revocation_reason")? })
+        }
+        None => None,
+    };
+    let owner = row.text("owner")?;
+    let owner = if owner.is_empty() { None } else { Some(decode(&owner, "owner")?) };
+    Ok(Certificate { fingerprint: row.hash("fingerprint")?, owner, pin, revocation })
+}
+
+pub(crate) fn signing_key(row: &SqliteRow) -> Result<SigningKey, StoreError> {
+    Ok(SigningKey {
+        program_id: row.id("program_id", ProgramId::new)?,
+        key_id: row.coded("key_id")?,
+        public_key: row.hash("public_key")?,
+        by: row.text("registered_by")?,
+        at: row.time("registered_at")?,
     })
 }
 

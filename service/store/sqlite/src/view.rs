@@ -9,15 +9,20 @@ mod ledger;
 mod member;
 mod partner;
 mod quote;
+mod standing;
 
-use pointbridge_core::ids::{AgreementId, ConsentId, ExchangeId, MembershipId, ProgramId};
+use pointbridge_core::approval::{Approval, ApprovalState};
+use pointbridge_core::canonical::Hash;
+use pointbridge_core::certificate::{Certificate, CertificateKey};
+use pointbridge_core::ids::{AgreementId, ApprovalId, ConsentId, ExchangeId, MembershipId, ProgramId};
 use pointbridge_core::ledger::{Account, LotKey};
 use pointbridge_core::partner::{Partner, Program};
+use pointbridge_core::signing_key::SigningKey;
 use pointbridge_core::text::PartnerCode;
 use pointbridge_core::time::Timestamp;
 use pointbridge_store::{
-    AgreementView, ConsentView, ExchangeFilter, ExchangeView, LotView, MembershipName, MembershipView, Page,
-    Paged, PostingView, QuoteView, Scope, StoreError, Views,
+    Admission, AgreementView, ConsentView, ExchangeFilter, ExchangeView, ExchangeWithReversals, LotView,
+    MembershipName, MembershipView, Page, Paged, PostingView, QuoteView, Scope, StoreError, Views,
 };
 use sqlx::sqlite::SqliteRow;
 
@@ -134,7 +139,11 @@ impl Views for SqliteStore {
         ledger::lots(&mut self.reader().await?.session(), scope, membership, page).await
     }
 
-    async fn exchange(&self, scope: &Scope, id: ExchangeId) -> Result<Option<ExchangeView>, StoreError> {
+    async fn exchange(
+        &self,
+        scope: &Scope,
+        id: ExchangeId,
+    ) -> Result<Option<ExchangeWithReversals>, StoreError> {
         exchange::one(&mut self.reader().await?.session(), scope, id).await
     }
 
@@ -155,5 +164,40 @@ impl Views for SqliteStore {
     ) -> Result<QuoteView, StoreError> {
         let ends = quote::Ends { source, destination };
         quote::read(&mut self.reader().await?.session(), self.time(), scope, ends).await
+    }
+
+    async fn approvals(
+        &self,
+        scope: &Scope,
+        state: Option<ApprovalState>,
+        page: &Page<ApprovalId>,
+    ) -> Result<(Paged<Approval, ApprovalId>, Timestamp), StoreError> {
+        standing::approvals(&mut self.reader().await?.session(), self.time(), scope, state, page).await
+    }
+
+    async fn certificates(
+        &self,
+        scope: &Scope,
+        partner: Option<&PartnerCode>,
+        page: &Page<CertificateKey>,
+    ) -> Result<Paged<Certificate, CertificateKey>, StoreError> {
+        standing::certificates(&mut self.reader().await?.session(), scope, partner, page).await
+    }
+
+    async fn signing_keys(
+        &self,
+        scope: &Scope,
+        program: ProgramId,
+    ) -> Result<Option<Vec<SigningKey>>, StoreError> {
+        standing::signing_keys(&mut self.reader().await?.session(), scope, program).await
+    }
+
+    async fn admission(
+        &self,
+        partner: Option<&PartnerCode>,
+        fingerprint: &Hash,
+    ) -> Result<Admission, StoreError> {
+        let mut reader = self.reader().await?;
+        standing::admission(&mut reader.session(), self.time(), partner, fingerprint).await
     }
 }

@@ -9,10 +9,12 @@
 //! | 12 | accounts | insert or update | one each |
 //! | 13–14 | lots | insert of zeros where there is none; update by deltas | one per lot, twice |
 //! | 15–17 | reservations, legs, ends | insert; insert; update | one each |
+//! | 17a | reversals | insert | one each |
 //! | 18–19 | live holds, exposures | insert or update | one per key |
 //! | 20–22 | postings, lot movements, obligations | insert | as many as the records have |
-//! | 23 | requests | insert | one each |
-//! | 24 | the last time | `store_state`; with any change | 1 |
+//! | 23–25 | approvals, certificates, signing keys | insert or update; insert or update; insert | one each |
+//! | 26 | requests | insert | one each |
+//! | 27 | the last time | `store_state`; with any change | 1 |
 //!
 //! The order is that of the foreign keys. Locks: as in `load`, the write lock of the database is held from the beginning.
 //!
@@ -23,6 +25,7 @@
 mod exchange;
 mod ledger;
 mod party;
+mod standing;
 
 use pointbridge_core::world::Changes;
 use pointbridge_store::StoreError;
@@ -44,6 +47,7 @@ pub(crate) async fn changes(
     ledger::balances(session, changes).await?;
     exchange::write(session, changes).await?;
     ledger::lines(session, changes, place.record_number).await?;
+    standing::write(session, changes).await?;
     requests(session, changes).await?;
     let sql = "update store_state set last_now = ?1";
     session.run(sql, vec![Bind::Int(place.now.micros())]).await.map(|_| ())

@@ -95,6 +95,8 @@ fn terms_of(book: &Book, direction: &Direction) -> anyhow::Result<v1::DirectionT
             exposure_limit: text(direction.exposure_limit),
         })),
         hold_seconds: direction.hold_seconds,
+        // The usual term: 30 days.
+        reversal_days: None,
     })
 }
 

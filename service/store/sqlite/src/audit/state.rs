@@ -1,6 +1,6 @@
 //! The tables of what the records have added up to: exchanges, accounts, lots, exposures, live holds.
 
-use pointbridge_core::ids::{AgreementId, MembershipId, ProgramId, RecordId, ReservationId};
+use pointbridge_core::ids::{AgreementId, MembershipId, ProgramId, RecordId, ReservationId, ReversalId};
 use pointbridge_store::{AuditLeg, AuditRow, AuditSide, StoreError};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -12,6 +12,7 @@ use crate::rows::Cells;
 pub(super) const TABLES: &[Table] = &[
     ("select * from reservation order by reservation_id", reservation),
     ("select * from exchange_leg order by reservation_id, leg_number", leg),
+    ("select * from reversal order by reservation_id, reversal_number", reversal),
     ("select * from account order by membership_id", account),
     ("select * from lot order by membership_id, expires_at, origin_month, exchangeable", lot),
     ("select * from exposure order by low_code, high_code, currency", exposure),
@@ -68,6 +69,17 @@ fn leg(row: &SqliteRow) -> Result<AuditRow, StoreError> {
         currency: row.text("currency")?,
         money: row.int("money")?,
     })))
+}
+
+fn reversal(row: &SqliteRow) -> Result<AuditRow, StoreError> {
+    Ok(AuditRow::Reversal {
+        reservation_id: row.id("reservation_id", ReservationId::new)?.to_string(),
+        number: row.int("reversal_number")?,
+        reversal_id: row.id("reversal_id", ReversalId::new)?.to_string(),
+        record_id: row.id("record_id", RecordId::new)?.to_string(),
+        source_points: row.int("source_points")?,
+        reversed_source_points: row.int("reversed_source_points")?,
+    })
 }
 
 fn account(row: &SqliteRow) -> Result<AuditRow, StoreError> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use pointbridge_core::agreement::Pair;
 use pointbridge_core::exposure::ExposureKey;
 use pointbridge_core::ids::{ExchangeId, MembershipId};
+use pointbridge_core::reversal::Progress;
 use pointbridge_core::text::PartnerCode;
 use pointbridge_core::world::{AccountNeed, Footprint, World};
 use pointbridge_store::StoreError;
@@ -37,7 +38,37 @@ pub(super) async fn load(
         let id = row.id("reservation_id", ExchangeId::new)?;
         world.exchanges.insert(id, rows::record(&row)?);
     }
+    reversals(session, footprint, world).await?;
     Ok(touched)
+}
+
+/// How far exchanges to be reversed are, and the lots that their commits credited.
+async fn reversals(
+    session: &mut Session<'_>,
+    footprint: &Footprint,
+    world: &mut World,
+) -> Result<(), StoreError> {
+    let asked = || footprint.reversals.iter().map(|id| keys::id!(id)).collect();
+    let sql = "select reversal.reservation_id, max(reversal.reversal_number) as parts,
+             max(reversal.reversed_source_points) as reversed_source_points
+         from json_each(?1) as asked join reversal on reversal.reservation_id = unhex(asked.value)
+         group by reversal.reservation_id";
+    for row in session.found(sql, asked()).await? {
+        let progress = Progress { parts: row.number("parts")?, source: row.int("reversed_source_points")? };
+        world.reversed.insert(row.id("reservation_id", ExchangeId::new)?, progress);
+    }
+    let sql = "select lot.* from json_each(?1) as asked
+         join reservation on reservation.reservation_id = unhex(asked.value)
+         join record on record.record_id = reservation.last_record_id
+         join lot_movement on lot_movement.record_number = record.record_number
+         join lot on lot.membership_id = lot_movement.membership_id and lot.expires_at = lot_movement.expires_at
+             and lot.origin_month = lot_movement.origin_month and lot.exchangeable = lot_movement.exchangeable
+         where lot_movement.remaining > 0";
+    for row in session.found(sql, asked()).await? {
+        let (key, lot) = rows::lot(&row)?;
+        world.named_lots.insert((row.id("membership_id", MembershipId::new)?, key), lot);
+    }
+    Ok(())
 }
 
 async fn overdue(

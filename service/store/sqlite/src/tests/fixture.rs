@@ -225,6 +225,7 @@ impl Fixture {
             price_points: entered("6666"),
             exposure_limit: entered("1000000"),
             hold_seconds: 300,
+            reversal_days: None,
         };
         let proposal = ProposeAgreement {
             partner: code("market"),

@@ -61,7 +61,7 @@ async fn without_leave_to_migrate_nothing_is_made_and_nothing_is_changed() {
     let clock = Arc::new(AtomicI64::new(START));
     let path = folder.path().join("hub.db");
     let pending = SqliteStore::pending_migrations(&path).await.unwrap();
-    assert_eq!(pending, ["0001_foundation", "0002_guards"]);
+    assert_eq!(pending, ["0001_foundation", "0002_guards", "0003_standing"]);
     assert!(!path.exists());
     let closed = Options { migrate: false, ..options(path.clone(), &clock) };
     assert!(matches!(SqliteStore::open(closed.clone()).await.err(), Some(StoreError::Unavailable(_))));
@@ -70,7 +70,9 @@ async fn without_leave_to_migrate_nothing_is_made_and_nothing_is_changed() {
     let error = SqliteStore::open(closed.clone()).await.err();
     assert_eq!(
         error,
-        Some(StoreError::Schema("migrations are pending: 0001_foundation, 0002_guards".to_owned()))
+        Some(StoreError::Schema(
+            "migrations are pending: 0001_foundation, 0002_guards, 0003_standing".to_owned()
+        ))
     );
     SqliteStore::migrate(&path).await.unwrap();
     SqliteStore::migrate(&path).await.unwrap();
@@ -81,7 +83,7 @@ async fn without_leave_to_migrate_nothing_is_made_and_nothing_is_changed() {
 #[tokio::test]
 async fn a_schema_of_another_program_is_refused() {
     for (change, said) in [
-        ("update _sqlx_migrations set version = 3 where version = 2", "0003 is newer than this program"),
+        ("update _sqlx_migrations set version = 9 where version = 2", "0009 is newer than this program"),
         (
             "update _sqlx_migrations set checksum = x'00'",
             "0001_foundation is in the database with other contents",

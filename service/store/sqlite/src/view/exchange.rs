@@ -7,7 +7,9 @@
 use pointbridge_core::exchange::ReservationState;
 use pointbridge_core::ids::{ExchangeId, RecordId, WindowId};
 use pointbridge_core::text::Reference;
-use pointbridge_store::{ExchangeFilter, ExchangeView, Page, Paged, Scope, StoreError};
+use pointbridge_store::{
+    ExchangeFilter, ExchangeView, ExchangeWithReversals, Page, Paged, ReversalView, Scope, StoreError,
+};
 use sqlx::sqlite::SqliteRow;
 
 use super::{limit, paged, scope_bind};
@@ -41,7 +43,9 @@ macro_rules! wanted {
 
 macro_rules! select {
     () => {
-        "select reservation.reservation_id, record.record_id, record.window_id, record.bytes
+        "select reservation.reservation_id, record.record_id, record.window_id, record.bytes,
+             (select max(reversal.reversed_source_points) from reversal
+              where reversal.reservation_id = reservation.reservation_id) as reversed_source_points
          from reservation join record on record.record_id = reservation.last_record_id"
     };
 }
@@ -95,10 +99,23 @@ pub(super) async fn one(
     session: &mut Session<'_>,
     scope: &Scope,
     id: ExchangeId,
-) -> Result<Option<ExchangeView>, StoreError> {
+) -> Result<Option<ExchangeWithReversals>, StoreError> {
     let sql = concat!(select!(), " where ", in_scope!(), " and reservation.reservation_id = ?2");
     let row = session.row(sql, vec![scope_bind(scope), keys::id_bytes!(id)]).await?;
-    row.as_ref().map(view).transpose()
+    let Some(exchange) = row.as_ref().map(view).transpose()? else { return Ok(None) };
+    let sql = "select record.record_id, record.window_id, record.bytes
+         from reversal join record on record.record_id = reversal.record_id
+         where reversal.reservation_id = ?1 order by reversal.reversal_number";
+    let rows = session.rows(sql, vec![keys::id_bytes!(id)]).await?;
+    Ok(Some((exchange, rows.iter().map(reversal).collect::<Result<_, _>>()?)))
+}
+
+fn reversal(row: &SqliteRow) -> Result<ReversalView, StoreError> {
+    let record = rows::record(row)?;
+    let reversal = record.reversal().cloned();
+    let reversal = reversal.ok_or_else(|| error::broken("a reversal's record is of no reversal"))?;
+    let window_id = row.id_or_null("window_id", WindowId::new)?;
+    Ok(ReversalView { reversal, record_id: record.record_id, window_id })
 }
 
 pub(super) async fn list(
@@ -124,12 +141,17 @@ pub(super) async fn list(
         Bind::text_or_null(filter.order.as_ref().map(Reference::as_str)),
     ];
     let found = session.rows(sql, binds).await?;
-    paged(&found, page, view, |(exchange, _, _)| exchange.exchange_id)
+    paged(&found, page, view, |view| view.exchange.exchange_id)
 }
 
 fn view(row: &SqliteRow) -> Result<ExchangeView, StoreError> {
     let record = rows::record(row)?;
     let exchange = record.exchange().cloned();
     let exchange = exchange.ok_or_else(|| error::broken("a reservation's last record is of no exchange"))?;
-    Ok((exchange, row.id("record_id", RecordId::new)?, row.id_or_null("window_id", WindowId::new)?))
+    Ok(ExchangeView {
+        exchange,
+        record_id: row.id("record_id", RecordId::new)?,
+        window_id: row.id_or_null("window_id", WindowId::new)?,
+        reversed_source: row.int_or_null("reversed_source_points")?.unwrap_or_default(),
+    })
 }

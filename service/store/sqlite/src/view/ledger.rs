@@ -3,7 +3,6 @@
 use pointbridge_core::ids::MembershipId;
 use pointbridge_core::ledger::{Account, LotKey};
 use pointbridge_core::partner::Program;
-use pointbridge_core::record::Body;
 use pointbridge_store::{LotView, Page, Paged, PostingView, Scope, StoreError};
 use sqlx::sqlite::SqliteRow;
 
@@ -68,18 +67,15 @@ fn posting(row: &SqliteRow) -> Result<PostingView, StoreError> {
     let index: usize = row.number::<usize>("posting_number")?.saturating_sub(1);
     let posting = record.postings.get(index);
     let posting = posting.ok_or_else(|| error::broken("a posting that its record does not have"))?.clone();
-    let (reason, reference) = match &record.body {
-        Body::Points(points) => (points.reason.clone(), points.reference.clone()),
-        _ => (None, None),
-    };
+    let (reason, reference) = record.cause();
     Ok(PostingView {
         record_id: record.record_id,
         kind: record.kind,
         decided_at: record.decided_at,
         posting,
-        reason,
-        reference,
-        exchange_id: record.exchange().map(|exchange| exchange.exchange_id),
+        reason: reason.cloned(),
+        reference: reference.cloned(),
+        exchange_id: record.exchange_id(),
     })
 }
 

@@ -14,6 +14,7 @@ pub(super) async fn write(session: &mut Session<'_>, changes: &Changes) -> Resul
     prepared(session, changes).await?;
     legs(session, changes).await?;
     ended(session, changes).await?;
+    reversals(session, changes).await?;
     let rows = changes.live_holds.iter().collect();
     put(
         session,
@@ -120,6 +121,31 @@ async fn ended(session: &mut Session<'_>, changes: &Changes) -> Result<(), Store
         "reservation",
     )
     .await
+}
+
+async fn reversals(session: &mut Session<'_>, changes: &Changes) -> Result<(), StoreError> {
+    let made = changes.records.iter().filter_map(|sealed| Some((&sealed.record, sealed.record.reversal()?)));
+    let rows = made.map(|(record, reversal)| {
+        let progress = reversal.progress();
+        (
+            keys::id!(reversal.exchange_id),
+            progress.parts,
+            keys::id!(reversal.reversal_id),
+            keys::id!(record.record_id),
+            reversal.legs.first().map(|leg| leg.part.source_points.minor()),
+            progress.source,
+        )
+    });
+    put(
+        session,
+        "insert into reversal (
+             reservation_id, reversal_number, reversal_id, record_id, source_points, reversed_source_points)
+         select unhex(value ->> 0), value ->> 1, unhex(value ->> 2), unhex(value ->> 3), value ->> 4, value ->> 5
+         from json_each(?1)",
+        rows.collect(),
+    )
+    .await
+    .map(|_| ())
 }
 
 async fn exposures(session: &mut Session<'_>, changes: &Changes) -> Result<(), StoreError> {

@@ -1,0 +1,119 @@
+//! Approvals, certificates, signing keys, and what is asked about a caller with every call.
+
+use pointbridge_core::approval::{Approval, ApprovalState};
+use pointbridge_core::canonical::Hash;
+use pointbridge_core::certificate::{Certificate, CertificateKey};
+use pointbridge_core::ids::{ApprovalId, ProgramId};
+use pointbridge_core::signing_key::SigningKey;
+use pointbridge_core::text::PartnerCode;
+use pointbridge_core::time::Timestamp;
+use pointbridge_store::{Admission, Page, Paged, Scope, StoreError};
+
+use super::{limit, paged, scope_bind};
+use crate::columns;
+use crate::error;
+use crate::keys;
+use crate::rows::{self, Cells};
+use crate::session::{Bind, Session};
+use crate::time::Time;
+
+pub(super) async fn approvals(
+    session: &mut Session<'_>,
+    time: &Time,
+    scope: &Scope,
+    state: Option<ApprovalState>,
+    page: &Page<ApprovalId>,
+) -> Result<(Paged<Approval, ApprovalId>, Timestamp), StoreError> {
+    let stored = session.row("select last_now from store_state", Vec::new()).await?;
+    let stored = stored.ok_or_else(|| error::broken("the store has no state"))?;
+    let now = time.now(stored.time("last_now")?);
+    // What is over by time is stored as it was decided last.
+    let (stored, is_over) = match state {
+        None => (None, None),
+        Some(ApprovalState::Pending) => (Some(ApprovalState::Pending), Some(0)),
+        Some(ApprovalState::Expired) => (Some(ApprovalState::Pending), Some(1)),
+        Some(state) => (Some(state), None),
+    };
+    let sql = "select * from approval
+         where ?1 is null and (?2 is null or state = ?2) and (?3 is null or (expires_at <= ?4) = ?3)
+             and (?5 is null or approval_id < ?5)
+         order by approval_id desc limit ?6";
+    let after = page.after.map_or(Bind::Null, |id| keys::id_bytes!(id));
+    let binds = vec![
+        scope_bind(scope),
+        Bind::text_or_null(stored.map(ApprovalState::as_str)),
+        is_over.map_or(Bind::Null, Bind::Int),
+        Bind::Int(now.micros()),
+        after,
+        limit(page),
+    ];
+    let found = session.rows(sql, binds).await?;
+    Ok((paged(&found, page, rows::approval, |approval| approval.approval_id)?, now))
+}
+
+pub(super) async fn certificates(
+    session: &mut Session<'_>,
+    scope: &Scope,
+    partner: Option<&PartnerCode>,
+    page: &Page<CertificateKey>,
+) -> Result<Paged<Certificate, CertificateKey>, StoreError> {
+    let sql = "select * from certificate
+         where (?1 is null or owner = ?1) and (?2 is null or owner = ?2) and (fingerprint, owner) > (?3, ?4)
+         order by fingerprint, owner limit ?5";
+    let (fingerprint, owner) = match &page.after {
+        Some(key) => {
+            let owner = key.owner.as_ref().map_or_else(String::new, PartnerCode::to_string);
+            (Bind::Bytes(key.fingerprint.to_vec()), Bind::Text(owner))
+        }
+        None => (Bind::Bytes(Vec::new()), Bind::Text(String::new())),
+    };
+    let partner = Bind::text_or_null(partner.map(PartnerCode::as_str));
+    let found = session.rows(sql, vec![scope_bind(scope), partner, fingerprint, owner, limit(page)]).await?;
+    paged(&found, page, rows::certificate, Certificate::key)
+}
+
+pub(super) async fn signing_keys(
+    session: &mut Session<'_>,
+    scope: &Scope,
+    program: ProgramId,
+) -> Result<Option<Vec<SigningKey>>, StoreError> {
+    let sql = "select program_id from program where (?1 is null or partner_code = ?1) and program_id = ?2";
+    if session.row(sql, vec![scope_bind(scope), keys::id_bytes!(program)]).await?.is_none() {
+        return Ok(None);
+    }
+    let sql = "select * from signing_key where program_id = ?1 order by key_id";
+    let found = session.rows(sql, vec![keys::id_bytes!(program)]).await?;
+    found.iter().map(rows::signing_key).collect::<Result<Vec<_>, _>>().map(Some)
+}
+
+pub(super) async fn admission(
+    session: &mut Session<'_>,
+    time: &Time,
+    partner: Option<&PartnerCode>,
+    fingerprint: &Hash,
+) -> Result<Admission, StoreError> {
+    let sql = concat!(
+        "select store_state.last_now,
+             exists (select 1 from certificate
+                 where fingerprint = ?1 and owner in (?2, '') and revoked_at is not null) as is_revoked,
+             exists (select 1 from certificate
+                 where fingerprint = ?1 and owner = ?2 and pinned_at is not null and revoked_at is null
+             ) as is_pinned,
+             exists (select 1 from certificate
+                 where owner = ?2 and pinned_at is not null and revoked_at is null) as has_pins, ",
+        columns::partner!(),
+        " from store_state left join partner on partner.partner_code = ?2"
+    );
+    // Nobody's code is empty, and nothing is pinned for nobody.
+    let code = partner.map_or_else(String::new, PartnerCode::to_string);
+    let row = session.row(sql, vec![Bind::Bytes(fingerprint.to_vec()), Bind::Text(code)]).await?;
+    let row = row.ok_or_else(|| error::broken("the store has no state"))?;
+    let is_known = row.text_or_null("partner_code")?.is_some();
+    Ok(Admission {
+        partner: is_known.then(|| rows::partner(&row)).transpose()?,
+        is_revoked: row.flag("is_revoked")?,
+        is_pinned: row.flag("is_pinned")?,
+        has_pins: row.flag("has_pins")?,
+        now: time.now(row.time("last_now")?),
+    })
+}
