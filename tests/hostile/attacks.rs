@@ -14,6 +14,8 @@ use crate::frames::{
 };
 use crate::line::Identity;
 
+/// Names the only attack to make, to look at it more closely.
+const ONLY: &str = "POINTBRIDGE_HOSTILE_ATTACK";
 /// A method that takes a request.
 const PATH: &str = "/pointbridge.v1.PartnerService/ListPartners";
 /// How many frames a flood has.
@@ -88,6 +90,15 @@ impl Attack {
         Self::PlainHttp,
         Self::Garbage,
     ];
+
+    /// The one that the environment names, or all of them.
+    pub(crate) fn chosen() -> Vec<Self> {
+        let Ok(name) = std::env::var(ONLY) else { return Self::ALL.to_vec() };
+        let chosen: Vec<Self> =
+            Self::ALL.into_iter().filter(|attack| format!("{attack:?}") == name).collect();
+        assert!(!chosen.is_empty(), "{ONLY}={name}: there is no such attack");
+        chosen
+    }
 
     /// Whether the hub must end the connection because of it.
     pub(crate) const fn must_be_cut(self) -> bool {
