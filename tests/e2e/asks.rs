@@ -228,6 +228,18 @@ pub(crate) fn abort(exchange: &str) -> v1::AbortExchangeRequest {
     }
 }
 
+/// So many source points, or all that is left.
+pub(crate) fn reverse(exchange: &str, points: Option<&str>) -> v1::ReverseExchangeRequest {
+    v1::ReverseExchangeRequest {
+        request_id: request_id(),
+        validate_only: false,
+        exchange_id: exchange.to_owned(),
+        source_points: points.map(str::to_owned),
+        reason_code: "GOODS_RETURNED".to_owned(),
+        reference: "return/8".to_owned(),
+    }
+}
+
 pub(crate) fn get_exchange(exchange: &str) -> v1::GetExchangeRequest {
     v1::GetExchangeRequest { exchange_id: exchange.to_owned() }
 }

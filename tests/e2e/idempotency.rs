@@ -86,7 +86,7 @@ impl Diary<'_> {
             self.make("market", "MemberService/WithdrawConsent", request).await;
     }
 
-    /// Points for Ms Li, one exchange that is committed and one that is aborted.
+    /// Points for Ms Li, one exchange that is committed and reversed, and one that is aborted.
     async fn exchange(&mut self) {
         let scene = self.scene;
         let request = asks::accrue(&scene.li_points, "900");
@@ -99,9 +99,13 @@ impl Diary<'_> {
         let request = asks::prepare(&scene.quote("200").await.quote_token, "SM-2");
         let second: v1::PrepareExchangeResponse =
             self.make("market", "ExchangeService/PrepareExchange", request).await;
-        let request = asks::commit(&first.exchange.unwrap().exchange_id);
+        let committed = first.exchange.unwrap().exchange_id;
+        let request = asks::commit(&committed);
         let _: v1::CommitExchangeResponse =
             self.make("market", "ExchangeService/CommitExchange", request).await;
+        let request = asks::reverse(&committed, None);
+        let _: v1::ReverseExchangeResponse =
+            self.make("airline", "ExchangeService/ReverseExchange", request).await;
         let request = asks::abort(&second.exchange.unwrap().exchange_id);
         let _: v1::AbortExchangeResponse =
             self.make("airline", "ExchangeService/AbortExchange", request).await;

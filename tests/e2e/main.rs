@@ -8,6 +8,7 @@
 
 mod asks;
 mod harness;
+#[allow(dead_code, reason = "the tests of crashes use the rest")]
 mod program;
 mod raw;
 mod scene;
@@ -19,11 +20,13 @@ mod exchanges;
 mod idempotency;
 mod interrupted;
 mod ledger;
+mod limits;
 mod lists;
 mod members;
 mod messages;
 mod partners;
 mod path;
+mod reversals;
 mod roles;
 mod secrets;
 mod service;

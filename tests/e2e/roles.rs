@@ -47,6 +47,7 @@ const PROMISED: &[(&str, &str)] = &[
     ("ExchangeService/PrepareExchange", "-p--"),
     ("ExchangeService/CommitExchange", "-p--"),
     ("ExchangeService/AbortExchange", "-p--"),
+    ("ExchangeService/ReverseExchange", "-p--"),
     ("ExchangeService/GetExchange", "-pfa"),
     ("ExchangeService/ListExchanges", "-pfa"),
 ];
@@ -160,6 +161,7 @@ fn well_formed() -> Vec<(&'static str, Vec<u8>)> {
         ("ExchangeService/PrepareExchange", asks::prepare("TOKEN", "R-1").encode_to_vec()),
         ("ExchangeService/CommitExchange", asks::commit(&exchange).encode_to_vec()),
         ("ExchangeService/AbortExchange", asks::abort(&exchange).encode_to_vec()),
+        ("ExchangeService/ReverseExchange", asks::reverse(&exchange, None).encode_to_vec()),
         ("ExchangeService/GetExchange", asks::get_exchange(&exchange).encode_to_vec()),
         ("ExchangeService/ListExchanges", Vec::new()),
     ]

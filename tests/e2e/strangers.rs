@@ -73,6 +73,7 @@ fn every_act(scene: &Scene, exchange: &str, own: &str) -> Vec<Pair> {
         pair("MemberService/WithdrawConsent", consent, &missing(consent), asks::withdraw),
         pair("ExchangeService/CommitExchange", exchange, &missing(exchange), asks::commit),
         pair("ExchangeService/AbortExchange", exchange, &missing(exchange), asks::abort),
+        pair("ExchangeService/ReverseExchange", exchange, &missing(exchange), |id| asks::reverse(id, None)),
     ];
     pairs.extend([
         on_membership("MemberService/GetMembership", &|id| asks::get_membership(id).encode_to_vec()),
@@ -126,7 +127,14 @@ async fn the_other_party_of_an_agreement_sees_no_members_of_the_first() {
     let exchange = scene.prepare("66", "SM-1").await.exchange_id;
     let all = every_act(&scene, &exchange, &scene.li_miles).into_iter().chain(every_read(&scene, &exchange));
     // What the airline is a party of, it may see and act on.
-    let shared = ["GetAgreement", "AcceptAgreement", "GetExchange", "CommitExchange", "AbortExchange"];
+    let shared = [
+        "GetAgreement",
+        "AcceptAgreement",
+        "GetExchange",
+        "CommitExchange",
+        "AbortExchange",
+        "ReverseExchange",
+    ];
     // It is a linked member, to whom points may go.
     let hidden = all.filter(|pair| {
         let names_own = ["airline", scene.li_miles.as_str()].contains(&pair.theirs.1.as_str());

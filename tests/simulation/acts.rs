@@ -17,12 +17,12 @@ use pointbridge_core::rate::{Rate, Rounding};
 use pointbridge_core::text::{DisplayName, PartnerCode};
 use pointbridge_store::{Due, Store};
 use pointbridge_tests::clock::Clock;
-use pointbridge_tests::hub::{Hub, accrual, code, entered, preparation, reason, reference};
+use pointbridge_tests::hub::{Hub, accrual, code, entered, preparation, reason, reference, reversal};
 use pointbridge_tests::memory::MemoryStore;
 use pointbridge_tests::scene::{company, consent, direction, hosted};
 use pointbridge_tests::script::{operator, till};
 
-use crate::cast::{Cast, Member};
+use crate::cast::{Cast, Made, Member};
 use crate::dice::Dice;
 
 type World = Hub<MemoryStore>;
@@ -136,7 +136,8 @@ pub(crate) fn pass_time(dice: &mut Dice, clock: &Clock) {
 /// A random command or two; now and then one that was asked before.
 pub(crate) fn act(dice: &mut Dice, hub: &World, cast: &Cast) -> Vec<Arc<Envelope>> {
     let one = match dice.below(100) {
-        0..26 => accrue(dice, hub, cast),
+        0..22 => accrue(dice, hub, cast),
+        22..26 => return reverse(dice, hub, cast),
         26..32 => adjust(dice, hub, cast),
         32..58 => return prepare(dice, hub, cast),
         58..74 => commit(dice, hub, cast),
@@ -188,8 +189,11 @@ fn adjust(dice: &mut Dice, hub: &World, cast: &Cast) -> Arc<Envelope> {
 
 /// A prepare, tried out now and then, or with its commit right behind it.
 fn prepare(dice: &mut Dice, hub: &World, cast: &Cast) -> Vec<Arc<Envelope>> {
-    let source = dice.pick(&cast.members).clone();
-    let others: Vec<&Member> = cast.members.iter().filter(|other| other.partner != source.partner).collect();
+    // Mostly within one person, as only that can come about.
+    let persons: Vec<&[Member]> = persons(cast).take(PERSONS).collect();
+    let among = if dice.one_in(6) { &cast.members[..] } else { dice.pick(&persons) };
+    let source = dice.pick(among).clone();
+    let others: Vec<&Member> = among.iter().filter(|other| other.partner != source.partner).collect();
     let destination = (*dice.pick(&others)).clone();
     let fits: Vec<_> = cast
         .versions
@@ -206,19 +210,28 @@ fn prepare(dice: &mut Dice, hub: &World, cast: &Cast) -> Vec<Arc<Envelope>> {
         agreement_version: version.version,
         source: source.id,
         destination: destination.id,
-        source_minor: i64::try_from(dice.below(4000)).unwrap(),
+        source_minor: source_minor(dice, &source.partner),
         expires_at: hub.clock.now().plus_seconds(u32::try_from(dice.below(120)).unwrap()),
     };
     let caller = till(&somebody(dice, cast, &source.partner));
     let exchange_id = claims.exchange_id;
     match dice.below(15) {
         0 => vec![hub.script.try_out(&caller, preparation(claims))],
-        1 | 2 => vec![
+        1..6 => vec![
             hub.script.ask(&caller, preparation(claims)),
             hub.script.ask(&caller, CommitExchange { exchange_id }),
         ],
         _ => vec![hub.script.ask(&caller, preparation(claims))],
     }
+}
+
+/// Mostly some whole points, a multiple of every step there is.
+fn source_minor(dice: &mut Dice, partner: &PartnerCode) -> i64 {
+    let decimals =
+        PARTNERS.iter().find(|(name, ..)| *name == partner.as_str()).map_or(0, |(.., scale, _)| *scale);
+    let minor =
+        if dice.one_in(6) { dice.below(4000) } else { 6 * dice.below(60) * 10_u64.pow(decimals.into()) };
+    i64::try_from(minor).unwrap()
 }
 
 /// One of the exchanges that were made last; before the first one, one that does not exist.
@@ -244,8 +257,29 @@ fn abort(dice: &mut Dice, hub: &World, cast: &Cast) -> Arc<Envelope> {
     hub.script.ask(&till(&somebody(dice, cast, &caller)), command)
 }
 
+/// Gives an exchange back, in part or as a whole, by either party; now and then twice at once, or right behind its commit.
+fn reverse(dice: &mut Dice, hub: &World, cast: &Cast) -> Vec<Arc<Envelope>> {
+    let (mut exchange_id, mut initiator, mut other) = exchange(dice, hub, cast);
+    let mut batch = Vec::new();
+    let recent = &cast.committed[cast.committed.len().saturating_sub(10)..];
+    if !recent.is_empty() && !dice.one_in(8) {
+        Made { id: exchange_id, initiator, other } = dice.pick(recent).clone();
+    } else if dice.one_in(4) {
+        batch.push(hub.script.ask(&till(&initiator), CommitExchange { exchange_id }));
+    }
+    for _ in 0..=dice.below(2) {
+        let points = if dice.one_in(2) { None } else { Some(amount(dice)) };
+        let caller = if dice.one_in(3) { initiator.clone() } else { other.clone() };
+        let caller = till(&somebody(dice, cast, &caller));
+        let command = reversal(exchange_id, points.as_deref());
+        let dry = dice.one_in(15);
+        batch.push(if dry { hub.script.try_out(&caller, command) } else { hub.script.ask(&caller, command) });
+    }
+    batch
+}
+
 fn grant_or_withdraw(dice: &mut Dice, hub: &World, cast: &Cast) -> Arc<Envelope> {
-    if dice.one_in(4) {
+    if dice.one_in(10) {
         let (consent_id, membership) = *dice.pick(&cast.consents);
         let home = cast.members.iter().find(|member| member.id == membership);
         let home = home.map_or_else(|| cast.partners[0].clone(), |member| member.partner.clone());
@@ -288,6 +322,7 @@ fn haggle(dice: &mut Dice, terms: &mut EnteredDirection) {
     terms.price_money = entered(&format!("{}.{:02}", dice.below(3), 1 + dice.below(99)));
     terms.price_points = entered(&(1 + dice.below(100)).to_string());
     terms.exposure_limit = entered(&(1 + dice.below(3000)).to_string());
+    terms.reversal_days = dice.one_in(2).then(|| u32::try_from(dice.below(366)).unwrap());
     terms.hold_seconds = 1 + u32::try_from(dice.below(3600)).unwrap();
 }
 

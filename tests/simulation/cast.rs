@@ -6,7 +6,7 @@ use pointbridge_core::agreement::AgreementVersion;
 use pointbridge_core::canonical::Hash;
 use pointbridge_core::command::{AcceptAgreement, Answer, Envelope};
 use pointbridge_core::ids::{ConsentId, ExchangeId, MembershipId, ProgramId};
-use pointbridge_core::record::{Body, Record};
+use pointbridge_core::record::{Body, Record, RecordKind};
 use pointbridge_core::text::PartnerCode;
 use pointbridge_tests::scene::code_hash;
 
@@ -19,6 +19,7 @@ pub(crate) struct Member {
 }
 
 /// An exchange and who is on it.
+#[derive(Clone)]
 pub(crate) struct Made {
     pub(crate) id: ExchangeId,
     pub(crate) initiator: PartnerCode,
@@ -38,6 +39,8 @@ pub(crate) struct Cast {
     /// The membership that a code was made for, the partner that may bring it, and the hash of the code.
     pub(crate) link_codes: Vec<(MembershipId, PartnerCode, Hash)>,
     pub(crate) exchanges: Vec<Made>,
+    /// Those that were committed, in the order of that.
+    pub(crate) committed: Vec<Made>,
     /// What was asked, to be asked again.
     pub(crate) asked: Vec<Arc<Envelope>>,
 }
@@ -87,6 +90,10 @@ impl Cast {
                 };
                 self.proposals.push((other.clone(), accept));
                 self.versions.push((**version).clone());
+            }
+            Body::Exchange(exchange) if record.kind == RecordKind::ExchangeCommitted => {
+                let made = self.exchanges.iter().find(|made| made.id == exchange.exchange_id);
+                self.committed.extend(made.cloned());
             }
             Body::Exchange(exchange) if self.exchanges.iter().all(|made| made.id != exchange.exchange_id) => {
                 let other = exchange.legs[0].destination.partner.clone();

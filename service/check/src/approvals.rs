@@ -3,7 +3,7 @@
 //! A record of an approval is judged by the first of its rules that it breaks. Kept: per approval what it is about and
 //! whether it was decided, and per record that needs an approval what it says that it did.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use pointbridge_store::AuditApproval;
 
@@ -35,10 +35,10 @@ struct Open {
 pub(crate) struct Approvals {
     rows: Register<String>,
     open: BTreeMap<String, Open>,
-    /// By the effect's record, what it should say that it did.
-    expected: BTreeMap<String, String>,
-    /// By the effect's record, what it says.
-    found: BTreeMap<String, String>,
+    /// Records that decide what nobody had asked for, as far as is known.
+    unasked: Vec<String>,
+    /// By record, what it says that it did, until the approval comes that names it: effects come first.
+    effects: BTreeMap<String, String>,
 }
 
 impl Default for Approvals {
@@ -47,8 +47,8 @@ impl Default for Approvals {
         Self {
             rows: Register::new(Invariant::ApprovalRows, "approval", kinds),
             open: BTreeMap::new(),
-            expected: BTreeMap::new(),
-            found: BTreeMap::new(),
+            unasked: Vec::new(),
+            effects: BTreeMap::new(),
         }
     }
 }
@@ -67,9 +67,9 @@ fn proposal(approval: &Approval) -> Option<Proposal> {
 
 impl Approvals {
     /// Takes in a record that can be trusted.
-    pub(crate) fn record(&mut self, content: &Content, findings: &mut Findings) {
+    pub(crate) fn record(&mut self, content: &Content, records: &mut Records, findings: &mut Findings) {
         if let Some(text) = effect(content) {
-            self.found.insert(content.record_id.clone(), text);
+            self.effects.insert(content.record_id.clone(), text);
         }
         let Some(body) = &content.body.approval else { return };
         let approval = &body.approval;
@@ -78,7 +78,7 @@ impl Approvals {
         let _first_flaw_ends_it = self.is_about_the_same(approval, &row, findings)
             && self.is_in_its_turn(content, approval, &row, findings)
             && has_two_people(approval, &row, findings);
-        self.expect(content, body);
+        self.take_effect(content, body, records, findings);
     }
 
     /// Compares a row.
@@ -86,21 +86,21 @@ impl Approvals {
         self.rows.row(&row.approval_id, &text_of(row), records, findings);
     }
 
-    /// Reports what has no row, and what was done without an approval or not at all.
+    /// Reports what has no row, what was decided unasked, and what was done without an approval.
     pub(crate) fn finish(&self, records: &Records, findings: &mut Findings) {
         self.rows.finish(records, findings);
+        if !records.have_gap(&["APPROVAL_REQUESTED"]) {
+            for row in &self.unasked {
+                findings.add(Invariant::ApprovalDecision, row, "an approval that was asked for", "none");
+            }
+        }
         if records.have_gap(EFFECT_KINDS) {
             return;
         }
-        let all: BTreeSet<&String> = self.expected.keys().chain(self.found.keys()).collect();
-        for record in all {
-            let [expected, found] = [self.expected.get(record), self.found.get(record)];
+        for (record, done) in &self.effects {
             findings.checked(Invariant::ApprovalEffect);
-            if expected != found {
-                let row = format!("record {record}");
-                let expected = expected.map_or("an approval that names it", String::as_str);
-                findings.add(Invariant::ApprovalEffect, row, expected, or_none(found));
-            }
+            let row = format!("record {record}");
+            findings.add(Invariant::ApprovalEffect, row, "an approval that names it", done);
         }
     }
 
@@ -122,52 +122,69 @@ impl Approvals {
         row: &str,
         findings: &mut Findings,
     ) -> bool {
-        let at = content.decided_at.0;
         let verdict = approval.verdict.as_ref();
         let known = self.open.get_mut(&approval.approval_id);
-        let (expected, actor, moment) = match (content.kind.as_str(), &known) {
-            ("APPROVAL_REQUESTED", None) => ("PENDING", &approval.requested_by, approval.requested_at.0),
-            ("APPROVAL_APPROVED" | "APPROVAL_REJECTED", Some(open))
-                if !open.is_decided && at < open.expires_at =>
-            {
-                let state = if content.kind == "APPROVAL_APPROVED" { "APPROVED" } else { "REJECTED" };
-                let (by, at) =
-                    verdict.map_or((&content.who, i64::MIN), |verdict| (&verdict.by, verdict.at.0));
-                (state, by, at)
-            }
-            _ => ("a record in its turn", &content.who, at),
-        };
-        let is_reasoned = verdict.is_some_and(|verdict| verdict.reason.is_some());
-        let expected = format!("{expected} by {} at {at}, {}", content.who, expected == "REJECTED");
-        let found = format!("{} by {actor} at {moment}, {is_reasoned}", approval.state);
-        let is_fit = findings.compare(Invariant::ApprovalDecision, row, &expected, &found);
-        if let Some(open) = known {
-            open.is_decided = true;
-        } else {
-            let (about, expires_at) = (about(approval), approval.expires_at.0);
-            let open = Open { about, expires_at, is_decided: verdict.is_some() };
-            self.open.insert(approval.approval_id.clone(), open);
+        let is_request = content.kind == "APPROVAL_REQUESTED";
+        if known.is_none() && !is_request {
+            self.unasked.push(row.to_owned());
         }
-        is_fit
+        let is_timely =
+            known.as_ref().is_none_or(|open| !open.is_decided && content.decided_at.0 < open.expires_at);
+        let state = match content.kind.as_str() {
+            "APPROVAL_REQUESTED" if known.is_none() => "PENDING",
+            "APPROVAL_APPROVED" if is_timely => "APPROVED",
+            "APPROVAL_REJECTED" if is_timely => "REJECTED",
+            _ => "no record after the approval's end",
+        };
+        let asked = (&approval.requested_by, approval.requested_at.0);
+        let actor = verdict.map_or(asked, |verdict| (&verdict.by, verdict.at.0));
+        let is_reasoned = verdict.is_some_and(|verdict| verdict.reason.is_some());
+        let text = |state: &str, (by, at): (&String, i64), is_reasoned: bool| {
+            format!("{state} by {by} at {at}{}", if is_reasoned { ", with a reason" } else { "" })
+        };
+        let expected = text(state, (&content.who, content.decided_at.0), state == "REJECTED");
+        let found = text(&approval.state, actor, is_reasoned);
+        let is_decided = !is_request || known.is_some();
+        let open = Open { about: about(approval), expires_at: approval.expires_at.0, is_decided };
+        self.open.insert(approval.approval_id.clone(), open);
+        findings.compare(Invariant::ApprovalDecision, row, &expected, &found)
     }
 
-    /// Notes what an approval must have done.
-    fn expect(&mut self, content: &Content, body: &ApprovalBody) {
-        let approval = &body.approval;
+    /// Compares what an approval asked for with what its effect's record says that it did.
+    fn take_effect(
+        &mut self,
+        content: &Content,
+        body: &ApprovalBody,
+        records: &mut Records,
+        findings: &mut Findings,
+    ) {
         let Some(effect) = body.effect.as_ref().filter(|_| content.kind == "APPROVAL_APPROVED") else {
             return;
         };
-        let Some(proposal) = proposal(approval) else { return };
-        let (who, id) = (&content.who, &approval.approval_id);
-        let text = match proposal {
-            Proposal::ResumePartner { code, reason } => resumption_text(&code, &reason, who, id),
-            Proposal::AdjustPoints { membership_id, amount, reason, reference } => {
-                let amount = plain(amount.units, amount.decimals);
-                adjustment_text([&membership_id, &amount, &reason, &reference], who, id)
-            }
-        };
-        self.expected.insert(effect.record_id.clone(), text);
+        let row = format!("record {}", effect.record_id);
+        let expected =
+            asked_for(&body.approval, &content.who).unwrap_or_else(|| "something that is known".to_owned());
+        if let Some(done) = self.effects.remove(&effect.record_id) {
+            findings.compare(Invariant::ApprovalEffect, row, &expected, &done);
+        } else if !records.have_gap(EFFECT_KINDS) {
+            findings.checked(Invariant::ApprovalEffect);
+            findings.add(Invariant::ApprovalEffect, row, expected, "none");
+            // What it would have changed is in doubt.
+            records.miss(&effect.record_id);
+        }
     }
+}
+
+/// What an approval asked for, as its effect must say it.
+fn asked_for(approval: &Approval, who: &str) -> Option<String> {
+    let id = &approval.approval_id;
+    Some(match proposal(approval)? {
+        Proposal::ResumePartner { code, reason } => resumption_text(&code, &reason, who, id),
+        Proposal::AdjustPoints { membership_id, amount, reason, reference } => {
+            let amount = plain(amount.units, amount.decimals);
+            adjustment_text([&membership_id, &amount, &reason, &reference], who, id)
+        }
+    })
 }
 
 /// What a record says that it did, where it needs an approval or names one.

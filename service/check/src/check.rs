@@ -164,7 +164,7 @@ impl Check {
         }
         self.reversals.record(&name, &content, &mut self.names, &mut self.findings);
         self.lines(&name, &content);
-        self.approvals.record(&content, &mut self.findings);
+        self.approvals.record(&content, &mut self.records, &mut self.findings);
         self.bodies(&name, content);
     }
 

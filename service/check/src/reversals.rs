@@ -167,13 +167,13 @@ impl Reversals {
         let expected = follows(committed.parts + 1, committed.reversed);
         let found = follows(reversal.number, reversed - part);
         (committed.parts, committed.reversed) = (reversal.number, reversed);
-        if expected != found {
-            self.doubts.push((record.clone(), expected, found));
-        }
         let name = format!("record {record}");
         if let Some((expected, found)) = flaw(committed, content, reversal) {
             findings.add(Invariant::ReversalSums, name, expected, found);
             return;
+        }
+        if expected != found {
+            self.doubts.push((record.clone(), expected, found));
         }
         let [expected, found] =
             [expected_lots(committed, content, reversal), found_lots(content)].map(|mut lots| {

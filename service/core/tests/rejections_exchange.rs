@@ -270,7 +270,7 @@ fn reverse_exchange() {
         })
         .saying("30 days"),
         flaw("scale", Reason::AmountScale, "source_points", |a| {
-            a.command.source_points = Some(entered("0.5"))
+            a.command.source_points = Some(entered("0.5"));
         }),
         flaw("out of range", Reason::AmountOutOfRange, "source_points", |a| {
             a.command.source_points = Some(entered("0"));
@@ -301,7 +301,8 @@ fn reverse_exchange() {
 /// Other ways into the same refusal, and the last moments that are none.
 #[test]
 fn a_reversal_is_refused_for_every_way_of_deserving_it() {
-    let lines: [(Option<Reason>, fn(&mut Attempt<ReverseExchange>)); 12] = [
+    type Spoil = fn(&mut Attempt<ReverseExchange>);
+    let lines: [(Option<Reason>, Spoil); 12] = [
         (Some(Reason::ExchangeNotFound), |a| a.caller = a.scene.operator.clone()),
         (Some(Reason::ExchangeNotFound), |a| a.command.exchange_id = ExchangeId::new(fixture::id(77))),
         (Some(Reason::ReservationNotCommitted), |a| in_state(a, ReservationState::Aborted)),

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
+use crate::limits::{ALLOWANCE_MAX, Allowance};
 use crate::peer::TrustDomain;
 use crate::tls::ServerFiles;
 
@@ -48,6 +49,15 @@ pub struct ConfigFile {
     /// Whether callers may list services by reflection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reflection: Option<bool>,
+    /// Calls that a party may make per second, in the long run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_per_second: Option<u32>,
+    /// Calls that a party may make at once after a rest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_burst: Option<u32>,
+    /// Calls that a party may have under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls_in_flight_max: Option<u32>,
     /// Whether what the hub does counts, as it tells its callers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<Environment>,
@@ -79,6 +89,8 @@ pub struct Config {
     pub log: Option<String>,
     /// Whether callers may list services by reflection.
     pub reflection: bool,
+    /// What every party may ask for.
+    pub allowance: Allowance,
     /// Whether what the hub does counts.
     pub environment: Environment,
 }
@@ -108,6 +120,9 @@ impl ConfigFile {
             client_ca: over.client_ca.or(self.client_ca),
             log: over.log.or(self.log),
             reflection: over.reflection.or(self.reflection),
+            rate_per_second: over.rate_per_second.or(self.rate_per_second),
+            rate_burst: over.rate_burst.or(self.rate_burst),
+            calls_in_flight_max: over.calls_in_flight_max.or(self.calls_in_flight_max),
             environment: over.environment.or(self.environment),
         }
     }
@@ -143,6 +158,8 @@ impl ConfigFile {
                 mistakes.push(format!("{key}: there is no file {}", file.display()));
             }
         }
+        mistakes.extend(self.allowance_mistakes());
+        let allowance = self.allowance();
         match (trust_domain, listen) {
             (Ok(trust_domain), Ok(listen)) if mistakes.is_empty() => Ok(Config {
                 data: data.to_owned(),
@@ -151,6 +168,7 @@ impl ConfigFile {
                 tls,
                 log: self.log,
                 reflection: self.reflection.unwrap_or(true),
+                allowance,
                 environment: self.environment.unwrap_or_default(),
             }),
             (trust_domain, listen) => {
@@ -159,6 +177,28 @@ impl ConfigFile {
                 Err(anyhow::anyhow!("the configuration cannot be used:\n  {}", mistakes.join("\n  ")))
             }
         }
+    }
+
+    fn allowance(&self) -> Allowance {
+        let default = Allowance::default();
+        Allowance::of(
+            self.rate_per_second.unwrap_or(default.rate_per_second.get()),
+            self.rate_burst.unwrap_or(default.rate_burst.get()),
+            self.calls_in_flight_max.unwrap_or(default.calls_in_flight_max.get()),
+        )
+    }
+
+    fn allowance_mistakes(&self) -> impl Iterator<Item = String> {
+        let given = [
+            ("rate_per_second", self.rate_per_second),
+            ("rate_burst", self.rate_burst),
+            ("calls_in_flight_max", self.calls_in_flight_max),
+        ];
+        let outside = |number: &u32| !(1..=ALLOWANCE_MAX).contains(number);
+        given.into_iter().filter_map(move |(key, number)| {
+            let number = number.filter(outside)?;
+            Some(format!("{key}: {number} is not from 1 to {ALLOWANCE_MAX}"))
+        })
     }
 }
 
@@ -176,9 +216,16 @@ mod tests {
         assert_eq!(both.trust_domain.as_deref(), Some("a.example"));
 
         let folder = tempfile::tempdir().unwrap();
-        let wrong = ConfigFile { trust_domain: Some("Not A Domain".into()), ..ConfigFile::default() };
+        let wrong = ConfigFile {
+            trust_domain: Some("Not A Domain".into()),
+            rate_per_second: Some(0),
+            rate_burst: Some(ALLOWANCE_MAX + 1),
+            calls_in_flight_max: Some(0),
+            ..ConfigFile::default()
+        };
         let told = wrong.resolve(folder.path()).unwrap_err().to_string();
-        for key in ["trust_domain", "certificate", "key", "client_ca"] {
+        let keys = ["trust_domain", "certificate", "key", "client_ca"];
+        for key in keys.into_iter().chain(["rate_per_second", "rate_burst", "calls_in_flight_max"]) {
             assert!(told.contains(key), "{told}");
         }
     }

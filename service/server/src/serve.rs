@@ -30,11 +30,11 @@ use crate::config::{Config, DATABASE_FILE, Environment};
 use crate::gate::Gate;
 use crate::hub::{Hub, draw_seed};
 use crate::keys::KeyRing;
+use crate::limits::{Allowance, MESSAGE_BYTES_MAX};
+use crate::refusals;
 use crate::rpc::Services;
 use crate::tls;
 
-/// The largest request: 256 KiB. The largest that the interface allows, an agreement of 16 directions, has 12 KiB.
-const REQUEST_BYTES_MAX: usize = 256 * 1024;
 /// The largest question about health and services: names.
 const QUESTION_BYTES_MAX: usize = 16 * 1024;
 /// The largest answer: 4 MiB. A page of 500 exchanges has about 1 MiB.
@@ -85,6 +85,7 @@ pub struct Ready {
     connections: acceptor::Options,
     reflection: bool,
     environment: Environment,
+    allowance: Allowance,
     /// Where it listens.
     pub address: SocketAddr,
 }
@@ -131,6 +132,7 @@ impl Ready {
             connections,
             reflection: config.reflection,
             environment: config.environment,
+            allowance: config.allowance,
             address,
         })
     }
@@ -140,7 +142,7 @@ impl Ready {
     /// # Errors
     /// Where keys or certificates cannot be used, or the transport fails.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send) -> anyhow::Result<Stopped> {
-        let Self { listener, store, keys, connections, reflection, environment, address } = self;
+        let Self { listener, store, keys, connections, reflection, environment, allowance, address } = self;
         let (engine, running) =
             pointbridge_engine::start(Arc::clone(&store), EngineOptions::new(Arc::new(draw_seed)));
         let (reporter, health) = tonic_health::server::health_reporter();
@@ -154,15 +156,17 @@ impl Ready {
         let (go_down, going_down) = watch::channel(false);
         let incoming = acceptor::incoming(listener, connections, going_down.clone());
         let mut asked = going_down;
-        let server = builder().layer(Gate::new(hub)).add_routes(routes).serve_with_incoming_shutdown(
-            incoming,
-            async move {
+        let server = builder()
+            .layer(Gate::new(hub, allowance))
+            .add_routes(routes)
+            .serve_with_incoming_shutdown(incoming, async move {
                 let _ = asked.wait_for(|down| *down).await;
-            },
-        );
+            });
         tracing::info!(%address, "serving");
         let mut transport = tokio::spawn(server);
+        let telling = tokio::spawn(tell_refusals());
         let broken = wait(&running, stop).await;
+        telling.abort();
         tracing::info!("going down");
         tell_health(&reporter, ServingStatus::NotServing).await;
         let _ = go_down.send(true);
@@ -180,6 +184,7 @@ impl Ready {
         let ended = tokio::time::timeout(DRAIN_MAX, &mut transport).await;
         transport.abort();
         running.drain().await;
+        refusals::tell_all();
         // Calls that outlived the drain still hold the store; SQLite's log is then read at the next start.
         if let Some(store) = Arc::into_inner(store) {
             store.close().await;
@@ -201,6 +206,15 @@ fn services_by_name() -> impl Iterator<Item = &'static str> {
 async fn tell_health(reporter: &HealthReporter, status: ServingStatus) {
     for service in services_by_name() {
         reporter.set_service_status(service, status).await;
+    }
+}
+
+/// Has the counts of refusals told that came after the last line of their kind, for as long as it is run.
+async fn tell_refusals() {
+    let mut ticks = tokio::time::interval(refusals::INTERVAL);
+    loop {
+        ticks.tick().await;
+        refusals::tell_left_out();
     }
 }
 
@@ -234,7 +248,7 @@ fn builder() -> Server {
 macro_rules! bounded {
     ($server:ident, $services:expr) => {
         $server::new($services.clone())
-            .max_decoding_message_size(REQUEST_BYTES_MAX)
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(ANSWER_BYTES_MAX)
     };
 }

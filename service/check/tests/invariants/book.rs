@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::parties;
 use crate::rows::{self, Ending, NEVER, id, micros, time};
+use crate::standing;
 
 /// Points that an exchange takes, and what they make at 7 : 2, half-even, less a fee of 1, at 111 for 66.66.
 #[derive(Clone, Copy)]
@@ -207,6 +208,7 @@ pub(crate) mod at {
     pub(crate) const SECOND: u128 = 22;
     pub(crate) const ABORT: u128 = 23;
     pub(crate) const LIVE: u128 = 24;
+    pub(crate) const REVERSAL: u128 = 25;
 }
 
 /// All rows of the book, in the order in which a store shows them.
@@ -218,6 +220,7 @@ pub(crate) fn book() -> Vec<AuditRow> {
 pub(crate) fn book_with(aborted: Deal, live: Deal) -> Vec<AuditRow> {
     let mut rows = vec![AuditRow::Window { window_id: id("wnd", 1), opens_at: micros(0), closes_at: None }];
     let records = records(aborted, live).into_iter().zip(1_u128..);
+    let records = records.chain(standing::contents().into_iter().zip(standing::FIRST..));
     let records: Vec<Value> = records.map(|(content, number)| rows::complete(content, number)).collect();
     rows.extend(records.iter().map(rows::sealed));
     for lines in [rows::postings, rows::movements, rows::obligations] {
@@ -225,6 +228,7 @@ pub(crate) fn book_with(aborted: Deal, live: Deal) -> Vec<AuditRow> {
     }
     rows.extend(records.iter().filter_map(rows::request));
     rows.extend(parties::rows());
+    rows.extend(standing::rows());
     rows.extend([
         rows::reservation(1, 20, Some(&Ending { state: "COMMITTED", second: 21 })),
         rows::reservation(2, 22, Some(&Ending { state: "ABORTED", second: 23 })),
@@ -239,11 +243,76 @@ pub(crate) fn book_with(aborted: Deal, live: Deal) -> Vec<AuditRow> {
 pub(crate) fn append(rows: &mut Vec<AuditRow>, content: Value, number: u128) {
     let content = rows::complete(content, number);
     let lines = rows::postings(&content).into_iter().chain(rows::movements(&content));
+    let lines = lines.chain(rows::obligations(&content));
     for row in [rows::sealed(&content)].into_iter().chain(lines).chain(rows::request(&content)) {
         let kind = std::mem::discriminant(&row);
         let last = rows.iter().rposition(|other| std::mem::discriminant(other) == kind).unwrap();
         rows.insert(last + 1, row);
     }
+}
+
+/// What comes back with 100 of the 300: 28 of the 85 and nothing of the fee of 1, a third of the money.
+fn reversal() -> Value {
+    let side = |program: u128, partner: &str, membership: String| json!({"program_id": id("prg", program), "partner": partner, "membership_id": membership, "custody": "HOSTED"});
+    let share =
+        json!({"source_points": "100", "fee_points": "0.00", "credited_points": "0.28", "money": "0.471797"});
+    let owed = json!({"debtor": "market", "creditor": "airline", "currency": "CNY", "money": "0.471797"});
+    let mut taken = lot(None, 0, 0);
+    taken["membership_id"] = json!(market());
+    taken["remaining"] = json!("-0.28");
+    taken["held"] = json!("0.00");
+    let mut debited = chart(2, "MEMBER", "-0.28");
+    debited["member"] = json!({"membership_id": market(), "sequence": 2, "balance_after": "0.57"});
+    json!({
+        "kind": "EXCHANGE_REVERSED",
+        "window_id": id("wnd", 1),
+        "body": {"reversal": {
+            "reversal_id": id("rev", 1), "exchange_id": id("exc", 1), "number": 1, "reverser": "airline",
+            "reason": "GOODS_RETURNED", "reference": "return-1", "reversed_at": time(25),
+            "legs": [{
+                "number": 1, "agreement_id": id("agr", 1), "agreement_version": 1,
+                "source": side(1, "airline", airline()), "destination": side(2, "market", market()),
+                "part": share, "reversed": share, "obligation": owed,
+            }],
+        }},
+        "postings": [
+            debited, chart(2, "EXCHANGE_IN", "0.28"),
+            member(100, 6, 1300), chart(1, "EXCHANGE_OUT", "-100"),
+        ],
+        "lots": [taken, lot(B, 100, 0)],
+        "obligations": [owed],
+    })
+}
+
+/// The book with a part of the committed exchange reversed.
+pub(crate) fn reversed() -> Vec<AuditRow> {
+    let mut rows = book();
+    append(&mut rows, reversal(), at::REVERSAL);
+    let legs = rows.iter().rposition(|row| matches!(row, AuditRow::Leg(_))).unwrap();
+    let part = AuditRow::Reversal {
+        reservation_id: id("rsv", 1),
+        number: 1,
+        reversal_id: id("rev", 1),
+        record_id: id("rec", at::REVERSAL),
+        source_points: 100,
+        reversed_source_points: 100,
+    };
+    rows.insert(legs + 1, part);
+    for row in &mut rows {
+        match row {
+            AuditRow::Account { membership_id, posted, postings, .. } if *membership_id == airline() => {
+                (*posted, *postings) = (1300, 6);
+            }
+            AuditRow::Account { membership_id, posted, postings, .. } if *membership_id == market() => {
+                (*posted, *postings) = (57, 2);
+            }
+            AuditRow::Lot { expires_at: SOON, remaining, .. } => *remaining = 300,
+            AuditRow::Lot { remaining, .. } if *remaining == 85 => *remaining = 57,
+            AuditRow::Exposure { committed_low, .. } => *committed_low = 943_595,
+            _ => {}
+        }
+    }
+    rows
 }
 
 fn sums(live: Deal) -> Vec<AuditRow> {

@@ -3,7 +3,7 @@
 use pointbridge_store::AuditRow;
 use serde_json::Value;
 
-use crate::book::book;
+use crate::book::{book, reversed};
 use crate::rows::{id, seal};
 
 /// Changes exactly one row.
@@ -41,6 +41,13 @@ pub(crate) struct Case {
 
 pub(crate) fn case(expected: impl Into<String>, change: impl FnOnce(&mut Vec<AuditRow>)) -> Case {
     let mut rows = book();
+    change(&mut rows);
+    Case { expected: expected.into(), rows }
+}
+
+/// A case in the book with a reversal.
+pub(crate) fn case_reversed(expected: impl Into<String>, change: impl FnOnce(&mut Vec<AuditRow>)) -> Case {
+    let mut rows = reversed();
     change(&mut rows);
     Case { expected: expected.into(), rows }
 }

@@ -4,6 +4,8 @@
 
 mod exchanges;
 mod parties;
+mod reversals;
+mod standing;
 
 use std::collections::BTreeSet;
 
@@ -282,6 +284,8 @@ fn one_wrong_cell_is_one_finding_of_one_invariant_in_its_own_row() {
         head_cases(),
         exchanges::cases(),
         parties::cases(),
+        reversals::cases(),
+        standing::cases(),
     ];
     let mut covered = BTreeSet::from(["reservation-overdue".to_owned()]);
     for Case { expected, rows } in cases.into_iter().flatten() {

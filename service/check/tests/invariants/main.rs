@@ -11,6 +11,7 @@ mod golden;
 mod loss;
 mod parties;
 mod rows;
+mod standing;
 mod terms;
 
 use pointbridge_check::{Check, Report};
@@ -42,9 +43,14 @@ fn a_book_in_which_everything_agrees_is_clean_and_every_invariant_was_looked_at(
     assert_eq!(found(&report), Vec::<String>::new(), "{:#}", report.to_json());
     assert!(report.is_clean());
     assert_eq!(report.rows, u64::try_from(book::book().len()).unwrap());
-    assert_eq!((report.tables["record"], report.tables["posting"], report.tables["lot"]), (24, 13, 3));
-    for result in &report.invariants {
-        assert!(result.checked > 0, "{} looked at nothing", result.name());
+    assert_eq!((report.tables["record"], report.tables["posting"], report.tables["lot"]), (34, 13, 3));
+    let reversed = check(book::reversed());
+    assert_eq!(found(&reversed), Vec::<String>::new(), "{:#}", reversed.to_json());
+    assert_eq!((reversed.tables["record"], reversed.tables["reversal"]), (35, 1));
+    for (result, of_reversed) in report.invariants.iter().zip(&reversed.invariants) {
+        let is_of_reversals = result.name().starts_with("reversal-");
+        assert!(of_reversed.checked > 0, "{} looked at nothing", result.name());
+        assert_eq!(result.checked > 0, !is_of_reversals, "{} looked at nothing", result.name());
     }
     let json = report.to_json();
     assert_eq!((&json["clean"], &json["tables"]["account"]), (&true.into(), &3.into()));

@@ -145,6 +145,14 @@ pub(crate) fn request(content: &Value) -> Option<AuditRow> {
         "EXCHANGE_PREPARED" => "PrepareExchange",
         "EXCHANGE_COMMITTED" => "CommitExchange",
         "EXCHANGE_ABORTED" => "AbortExchange",
+        "EXCHANGE_REVERSED" => "ReverseExchange",
+        "PARTNER_SUSPENDED" => "SuspendPartner",
+        "APPROVAL_REQUESTED" => "ResumePartner",
+        "APPROVAL_APPROVED" => "Approve",
+        "APPROVAL_REJECTED" => "Reject",
+        "CERTIFICATE_PINNED" => "AddCertificate",
+        "CERTIFICATE_REVOKED" => "RevokeCertificate",
+        "SIGNING_KEY_REGISTERED" => "RegisterSigningKey",
         _ => return None,
     };
     let who = text(&content["who"]);

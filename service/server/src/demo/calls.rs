@@ -64,6 +64,9 @@ pub(super) async fn perform(asking: Asking<'_>, call: &Call) -> Result<Answer, S
         }
         Call::Commit { order } => exchanges::commit(asking, order).await,
         Call::Abort { order, reason } => exchanges::abort(asking, order, reason).await,
+        Call::Reverse { order, points, reference } => {
+            exchanges::reverse(asking, order, points, reference).await
+        }
         Call::AwaitEnd { order } => exchanges::await_end(asking, order).await,
         Call::Balances(_) | Call::Obligations => {
             Err(Stop::Broken(anyhow::anyhow!("{call:?} is asked by several actors, not by one")))

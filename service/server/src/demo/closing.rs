@@ -1,7 +1,7 @@
 //! Where everything stands at the end: exchanges, balances and debts as the hub tells them.
 //!
-//! Debts are summed from the exchanges that each partner is told of, and both partners of an exchange must be told the
-//! same. What is absent: anything that the demo remembers of its own calls but the ids.
+//! Debts are summed from the exchanges and reversals that each partner is told of, and both partners of an exchange must be
+//! told the same. What is absent: anything that the demo remembers of its own calls but the ids.
 
 use std::collections::BTreeMap;
 
@@ -50,11 +50,20 @@ pub(super) struct ExchangeLine {
     pub(super) takes: String,
     /// Points credited, with their program.
     pub(super) credits: String,
+    /// Source points that reversals gave back; empty for none.
+    pub(super) given_back: String,
     /// Who owes whom what; empty unless committed.
     pub(super) debt: String,
 }
 
-/// What two partners owe each other in one currency by committed exchanges. The lower code comes first.
+/// An exchange as a partner is told of it, with what was given back of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Told {
+    pub(super) exchange: v1::Exchange,
+    pub(super) reversals: Vec<v1::Reversal>,
+}
+
+/// What two partners owe each other in one currency by committed exchanges and their reversals. The lower code comes first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PairDebt {
     pub(super) low: String,
@@ -97,7 +106,7 @@ pub(super) async fn read(callers: &mut Callers<'_>, book: &Book) -> Result<Closi
     }
     let exchanges = all_exchanges(callers, book).await?;
     let debts = debts(&exchanges)?;
-    let exchanges = exchanges.iter().map(|exchange| exchange_line(exchange, book));
+    let exchanges = exchanges.iter().map(|told| exchange_line(&told.exchange, book));
     Ok(Closing { balances, exchanges: exchanges.collect::<anyhow::Result<_>>()?, debts })
 }
 
@@ -123,20 +132,35 @@ async fn balance_line(client: &Client, book: &Book, name: &str) -> Result<Balanc
 ///
 /// # Errors
 /// The hub refuses, or tells two partners different things of one exchange.
-pub(super) async fn all_exchanges(callers: &mut Callers<'_>, book: &Book) -> Result<Vec<v1::Exchange>, Stop> {
+pub(super) async fn all_exchanges(callers: &mut Callers<'_>, book: &Book) -> Result<Vec<Told>, Stop> {
     let mut owners: Vec<Actor> = book.memberships().iter().map(|(_, owner)| *owner).collect();
     owners.sort_unstable();
     owners.dedup();
-    let mut known: BTreeMap<String, v1::Exchange> = BTreeMap::new();
+    let mut known: BTreeMap<String, Told> = BTreeMap::new();
     for owner in owners {
         let client = callers.of(owner).await?;
         for exchange in exchanges_of(client).await? {
-            merge(&mut known, exchange)?;
+            let reversals = reversals_of(client, &exchange).await?;
+            merge(&mut known, Told { exchange, reversals })?;
         }
     }
-    let mut all: Vec<v1::Exchange> = known.into_values().collect();
-    all.sort_by_key(|exchange| exchange.prepare_time.map(|time| (time.seconds, time.nanos)));
+    let mut all: Vec<Told> = known.into_values().collect();
+    all.sort_by_key(|told| told.exchange.prepare_time.map(|time| (time.seconds, time.nanos)));
     Ok(all)
+}
+
+/// What was given back of an exchange; asked only where something was.
+async fn reversals_of(client: &Client, exchange: &v1::Exchange) -> Result<Vec<v1::Reversal>, Stop> {
+    if !is_reversed(exchange) {
+        return Ok(Vec::new());
+    }
+    let request = v1::GetExchangeRequest { exchange_id: exchange.exchange_id.clone() };
+    Ok(client.exchanges().get_exchange(request).await?.into_inner().reversals)
+}
+
+/// Whether anything was given back: the amount is not zero.
+fn is_reversed(exchange: &v1::Exchange) -> bool {
+    exchange.reversed_source_points.chars().any(|digit| matches!(digit, '1'..='9'))
 }
 
 async fn exchanges_of(client: &Client) -> Result<Vec<v1::Exchange>, Stop> {
@@ -157,12 +181,12 @@ async fn exchanges_of(client: &Client) -> Result<Vec<v1::Exchange>, Stop> {
     }
 }
 
-fn merge(known: &mut BTreeMap<String, v1::Exchange>, exchange: v1::Exchange) -> anyhow::Result<()> {
-    let id = exchange.exchange_id.clone();
+fn merge(known: &mut BTreeMap<String, Told>, told: Told) -> anyhow::Result<()> {
+    let id = told.exchange.exchange_id.clone();
     if let Some(other) = known.get(&id) {
-        ensure!(*other == exchange, "the two partners of {id} are told different things");
+        ensure!(*other == told, "the two partners of {id} are told different things");
     }
-    known.insert(id, exchange);
+    known.insert(id, told);
     Ok(())
 }
 
@@ -173,25 +197,31 @@ fn exchange_line(exchange: &v1::Exchange, book: &Book) -> anyhow::Result<Exchang
     let code =
         |side: Option<&v1::Side>| side.map(|side| book.program_code(&side.program_id)).unwrap_or_default();
     let owed = leg.obligation.as_ref().filter(|_| exchange.state() == v1::ExchangeState::Committed);
+    let back = exchange.reversed_source_points.clone();
     Ok(ExchangeLine {
         order: references.order,
         place: place.join(" "),
         state: state_of(exchange).to_owned(),
+        given_back: if is_reversed(exchange) { back } else { String::new() },
         takes: format!("{} {}", leg.source_points, code(leg.source.as_ref())),
         credits: format!("{} {}", leg.credited_points, code(leg.destination.as_ref())),
         debt: owed.map(debt).unwrap_or_default(),
     })
 }
 
-/// Sums the committed legs' obligations per pair and currency.
+/// Sums the obligations of committed legs and of reversals per pair and currency.
 ///
 /// # Errors
 /// An amount is no decimal number, or the sum is beyond what can be counted.
-pub(super) fn debts(exchanges: &[v1::Exchange]) -> anyhow::Result<Vec<PairDebt>> {
-    let committed = exchanges.iter().filter(|exchange| exchange.state() == v1::ExchangeState::Committed);
+pub(super) fn debts(exchanges: &[Told]) -> anyhow::Result<Vec<PairDebt>> {
+    let committed = exchanges.iter().filter(|told| told.exchange.state() == v1::ExchangeState::Committed);
+    let owed = committed.flat_map(|told| {
+        let legs = told.exchange.legs.iter().filter_map(|leg| leg.obligation.as_ref().map(|owed| (owed, 1)));
+        let reversed = told.reversals.iter().flat_map(|reversal| &reversal.legs);
+        legs.chain(reversed.filter_map(|leg| leg.obligation.as_ref().map(|owed| (owed, 0))))
+    });
     let mut pairs: BTreeMap<[String; 3], PairDebt> = BTreeMap::new();
-    for obligation in committed.flat_map(|exchange| &exchange.legs).filter_map(|leg| leg.obligation.as_ref())
-    {
+    for (obligation, legs) in owed {
         let money = present(obligation.money.as_ref(), "money")?;
         let amount: Decimal = money.amount.parse().context("the hub's amount is no decimal number")?;
         let mut codes = [obligation.debtor_partner_code.clone(), obligation.creditor_partner_code.clone()];
@@ -208,7 +238,7 @@ pub(super) fn debts(exchanges: &[v1::Exchange]) -> anyhow::Result<Vec<PairDebt>>
             low_owes: zero,
             high_owes: zero,
         });
-        pair.legs = pair.legs.saturating_add(1);
+        pair.legs = pair.legs.saturating_add(legs);
         let owed =
             if obligation.debtor_partner_code == pair.low { &mut pair.low_owes } else { &mut pair.high_owes };
         *owed = owed.checked_add(amount).context("the debts are too large to be summed")?;
@@ -220,26 +250,35 @@ pub(super) fn debts(exchanges: &[v1::Exchange]) -> anyhow::Result<Vec<PairDebt>>
 mod tests {
     use super::*;
 
-    fn exchange(state: v1::ExchangeState, (debtor, creditor): (&str, &str), amount: &str) -> v1::Exchange {
-        let obligation = v1::Obligation {
+    fn owed((debtor, creditor): (&str, &str), amount: &str) -> v1::Obligation {
+        v1::Obligation {
             debtor_partner_code: debtor.to_owned(),
             creditor_partner_code: creditor.to_owned(),
             money: Some(v1::Money { currency_code: "CNY".to_owned(), amount: amount.to_owned() }),
-        };
-        v1::Exchange {
-            exchange_id: format!("exc_{amount}"),
-            state: state.into(),
-            legs: vec![v1::Leg { obligation: Some(obligation), ..v1::Leg::default() }],
-            ..v1::Exchange::default()
         }
     }
 
+    fn exchange(state: v1::ExchangeState, between: (&str, &str), amount: &str) -> Told {
+        let exchange = v1::Exchange {
+            exchange_id: format!("exc_{amount}"),
+            state: state.into(),
+            legs: vec![v1::Leg { obligation: Some(owed(between, amount)), ..v1::Leg::default() }],
+            ..v1::Exchange::default()
+        };
+        Told { exchange, reversals: Vec::new() }
+    }
+
     #[test]
-    fn only_committed_legs_count_and_both_ways_of_a_pair_meet() {
+    fn only_committed_legs_and_reversals_count_and_both_ways_of_a_pair_meet() {
         use v1::ExchangeState::{Aborted, Committed, Prepared};
+        let leg = v1::ReversedLeg {
+            obligation: Some(owed(("airline", "supermarket"), "20.000000")),
+            ..v1::ReversedLeg::default()
+        };
+        let reversals = vec![v1::Reversal { legs: vec![leg], ..v1::Reversal::default() }];
         let exchanges = [
-            exchange(Committed, ("supermarket", "airline"), "111.000000"),
-            exchange(Committed, ("airline", "supermarket"), "20.664716"),
+            Told { reversals, ..exchange(Committed, ("supermarket", "airline"), "111.000000") },
+            exchange(Committed, ("airline", "supermarket"), "0.664716"),
             exchange(Committed, ("supermarket", "airline"), "0.000001"),
             exchange(Prepared, ("supermarket", "airline"), "7.000000"),
             exchange(Aborted, ("airline", "babycare"), "9.000000"),
@@ -268,7 +307,7 @@ mod tests {
     fn partners_that_are_told_different_things_are_found_out() {
         let told = |amount| {
             let mut told = exchange(v1::ExchangeState::Committed, ("airline", "babycare"), amount);
-            told.exchange_id = "exc_1".to_owned();
+            told.exchange.exchange_id = "exc_1".to_owned();
             told
         };
         let mut known = BTreeMap::new();

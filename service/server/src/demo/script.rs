@@ -121,6 +121,12 @@ pub(super) enum Call {
         order: &'static str,
         reason: &'static str,
     },
+    /// Gives back so many source points of a committed exchange, or all that is left.
+    Reverse {
+        order: &'static str,
+        points: Option<&'static str>,
+        reference: &'static str,
+    },
     /// Reads the exchange until it is no longer PREPARED.
     AwaitEnd {
         order: &'static str,
@@ -274,6 +280,15 @@ pub(super) const fn commit(order: &'static str) -> Call {
 /// Aborts the exchange of an order.
 pub(super) const fn abort(order: &'static str, reason: &'static str) -> Call {
     Call::Abort { order, reason }
+}
+
+/// Gives back so many source points of the exchange of an order, or all that is left.
+pub(super) const fn reverse(
+    order: &'static str,
+    points: Option<&'static str>,
+    reference: &'static str,
+) -> Call {
+    Call::Reverse { order, points, reference }
 }
 
 /// Takes down a consent to exchange points with a partner.

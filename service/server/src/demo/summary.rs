@@ -137,6 +137,7 @@ mod tests {
             state: state.to_owned(),
             takes: String::new(),
             credits: String::new(),
+            given_back: String::new(),
             debt: String::new(),
         };
         let debt = PairDebt {

@@ -48,7 +48,11 @@ pub(super) fn exchanges(lines: &[ExchangeLine]) -> String {
     let mut table = table(["order", "store, till", "state", "takes", "credits", "debt"]);
     align_right(&mut table, [3, 4]);
     for line in lines {
-        table.add_row([&line.order, &line.place, &line.state, &line.takes, &line.credits, &line.debt]);
+        let mut takes = line.takes.clone();
+        if !line.given_back.is_empty() {
+            takes = format!("{takes}\n({} back)", line.given_back);
+        }
+        table.add_row([&line.order, &line.place, &line.state, &takes, &line.credits, &line.debt]);
     }
     text(&table)
 }

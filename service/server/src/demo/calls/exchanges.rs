@@ -7,7 +7,7 @@ use pointbridge_client::v1;
 use tokio::time::{Instant, sleep};
 
 use super::Asking;
-use crate::demo::answer::{Answer, Stop, movement, of_exchange, present, with_leg};
+use crate::demo::answer::{Answer, Stop, debt, movement, of_exchange, present, with_leg};
 use crate::demo::book::{Book, Kind};
 use crate::demo::script::{OwnReferences, Token};
 
@@ -102,6 +102,37 @@ pub(super) async fn abort(asking: Asking<'_>, order: &str, reason: &str) -> Resu
     };
     let response = asking.client.exchanges().abort_exchange(request).await?.into_inner();
     told(asking.book, &response, present(response.exchange.as_ref(), "exchange")?)
+}
+
+pub(super) async fn reverse(
+    asking: Asking<'_>,
+    order: &str,
+    points: Option<&str>,
+    reference: &str,
+) -> Result<Answer, Stop> {
+    let request = v1::ReverseExchangeRequest {
+        request_id: asking.writing.request_id,
+        validate_only: asking.writing.validate_only,
+        exchange_id: asking.book.find(Kind::Exchange, order)?,
+        source_points: points.map(str::to_owned),
+        reason_code: "GOODS_RETURNED".to_owned(),
+        reference: reference.to_owned(),
+    };
+    let response = asking.client.exchanges().reverse_exchange(request).await?.into_inner();
+    let reversal = present(response.reversal.as_ref(), "reversal")?;
+    let leg = present(reversal.legs.first(), "leg")?;
+    let owed = leg.obligation.as_ref().map(debt).unwrap_or_default();
+    let phrase = format!(
+        "part {}: {} come back, {} are taken back\n{owed}",
+        reversal.number, leg.source_points, leg.credited_points
+    );
+    Ok(Answer::of(&response)
+        .fact("part", reversal.number.to_string())
+        .fact("gives back", &leg.source_points)
+        .fact("takes back", &leg.credited_points)
+        .fact("in all", &leg.reversed_source_points)
+        .fact("debt", owed)
+        .phrase(phrase))
 }
 
 /// Reads the exchange again and again until it is no longer PREPARED.

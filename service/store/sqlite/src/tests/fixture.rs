@@ -9,7 +9,7 @@ use pointbridge_core::caller::{Caller, Party};
 use pointbridge_core::command::{
     AcceptAgreement, AccruePoints, Answer, Command, CommitExchange, Context, CreatePartner, CreateProgram,
     EnteredDirection, Envelope, GrantConsent, IssueLinkCode, MergeMembers, PrepareExchange, ProposeAgreement,
-    RegisterMembership, decide_batch,
+    RegisterMembership, ReverseExchange, decide_batch,
 };
 use pointbridge_core::exchange::References;
 use pointbridge_core::ids::{ExchangeId, LinkCodeId, MembershipId, ProgramId};
@@ -277,6 +277,17 @@ impl Fixture {
         let exchange_id = self.prepared(pair, points).await;
         self.done(partner("airline"), CommitExchange { exchange_id }).await;
         exchange_id
+    }
+
+    /// Gives back so many source points of a committed exchange.
+    pub(super) async fn reversed(&self, exchange_id: ExchangeId, points: &str) -> Arc<Record> {
+        let command = ReverseExchange {
+            exchange_id,
+            source_points: Some(entered(points)),
+            reason: ReasonCode::new("GOODS_RETURNED").unwrap(),
+            reference: Reference::new("return-1").unwrap(),
+        };
+        self.done(partner("market"), command).await
     }
 
     pub(super) fn pass(&self, seconds: i64) {

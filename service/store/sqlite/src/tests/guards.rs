@@ -8,7 +8,7 @@ use pointbridge_store::{Page, Scope, Views};
 
 use super::fixture::{Fixture, partner};
 
-const APPEND_ONLY: [(&str, &str); 9] = [
+const APPEND_ONLY: [(&str, &str); 10] = [
     ("agreement_version", "version"),
     ("consent", "purpose"),
     ("consent_withdrawal", "reason"),
@@ -17,6 +17,7 @@ const APPEND_ONLY: [(&str, &str); 9] = [
     ("posting", "amount"),
     ("lot_movement", "held"),
     ("obligation", "money"),
+    ("reversal", "source_points"),
     ("request", "body_hash"),
 ];
 
@@ -24,7 +25,8 @@ const APPEND_ONLY: [(&str, &str); 9] = [
 async fn append_only_tables_can_be_neither_changed_nor_emptied() {
     let fixture = Fixture::new().await;
     let pair = fixture.pair().await;
-    fixture.committed(&pair, 30).await;
+    let committed = fixture.committed(&pair, 30).await;
+    fixture.reversed(committed, "9").await;
     let page = Page { after: None, size: 1 };
     let consents = fixture.store.consents(&Scope::All, pair.source, &page).await.unwrap().unwrap();
     let consent_id = consents.rows[0].consent.consent_id;
@@ -69,4 +71,36 @@ async fn replacing_a_row_does_not_go_around_the_guards() {
     let result = transaction.session().unwrap().run(replace, Vec::new()).await;
     let text = result.unwrap_err().to_string();
     assert!(text.contains("append-only: record"), "{text}");
+}
+
+/// Rows of `reversal` as nobody but a faulty program would write them: each names what is wrong with it.
+#[tokio::test]
+async fn a_part_that_does_not_follow_the_one_before_is_not_taken() {
+    let fixture = Fixture::new().await;
+    let pair = fixture.pair().await;
+    let committed = fixture.committed(&pair, 30).await;
+    let prepared = fixture.prepared(&pair, 30).await;
+    let record = fixture.reversed(committed, "9").await.record_id;
+    let url = format!("sqlite://{}", fixture.path().display());
+    let mut raw = SqliteConnection::connect(&url).await.unwrap();
+    for (line, exchange, [number, part, reversed], is_taken) in [
+        ("the number before", committed, [1, 3, 12], false),
+        ("a number too far", committed, [3, 3, 12], false),
+        ("another sum before", committed, [2, 3, 13], false),
+        ("more than the whole", committed, [2, 22, 31], false),
+        ("not committed", prepared, [1, 3, 3], false),
+        ("in line", committed, [2, 21, 30], true),
+    ] {
+        let blob = |bits: uuid::Uuid| format!("x'{}'", bits.simple());
+        let statement = format!(
+            "insert into reversal values ({}, {number}, {}, {}, {part}, {reversed})",
+            blob(exchange.uuid()),
+            blob(uuid::Uuid::from_u128(7)),
+            blob(record.uuid()),
+        );
+        let result = sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut raw).await;
+        let text = result.map_or_else(|error| error.to_string(), |_| String::new());
+        assert_eq!(text.contains("out of line: reversal"), !is_taken, "{line}: {text}");
+        assert_eq!(text.is_empty(), is_taken, "{line}: {text}");
+    }
 }

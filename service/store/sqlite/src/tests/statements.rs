@@ -76,7 +76,8 @@ async fn a_batch_of_a_thousand_takes_as_many_statements_as_a_batch_of_ten() {
 /// Every view and every kind of command once, so that every statement but the check's is seen.
 async fn use_everything(fixture: &Fixture) {
     let pair = fixture.pair().await;
-    fixture.committed(&pair, 30).await;
+    let committed = fixture.committed(&pair, 30).await;
+    fixture.reversed(committed, "9").await;
     let exchange_id = fixture.prepared(&pair, 3).await;
     let reason = ReasonCode::new("CHANGED_MIND").unwrap();
     fixture.done(partner("airline"), AbortExchange { exchange_id, reason }).await;

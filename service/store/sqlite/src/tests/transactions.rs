@@ -137,7 +137,7 @@ async fn a_hold_that_is_over_is_due_and_ends_before_its_points_are_needed() {
     assert_eq!(fixture.store.due(10).await, Ok(vec![Due::Hold(first)]));
     let second = fixture.prepared(&pair, 900).await;
     assert_eq!(fixture.store.due(10).await, Ok(Vec::new()));
-    let (exchange, _, _) = fixture.store.exchange(&Scope::All, first).await.unwrap().unwrap();
+    let exchange = fixture.store.exchange(&Scope::All, first).await.unwrap().unwrap().0.exchange;
     assert_eq!(exchange.state, ReservationState::Expired);
     let commit = |exchange_id| envelope(partner("airline"), CommitExchange { exchange_id });
     let answers = run(&fixture.store, &[commit(first), commit(second)]).await.unwrap();

@@ -13,7 +13,7 @@ async fn walk(fixture: &Fixture, scope: &Scope, filter: &ExchangeFilter, size: u
     for _ in 0..100 {
         let Paged { rows, next } =
             fixture.store.exchanges(scope, filter, &Page { after, size }).await.unwrap();
-        ids.extend(rows.into_iter().map(|(exchange, _, _)| exchange.exchange_id));
+        ids.extend(rows.into_iter().map(|view| view.exchange.exchange_id));
         match next {
             Some(key) => after = Some(key),
             None => return ids,

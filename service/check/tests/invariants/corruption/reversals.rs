@@ -1,0 +1,150 @@
+//! Damage to reversals.
+
+use pointbridge_store::AuditRow;
+use serde_json::{Value, json};
+
+use crate::book::{self, at};
+use crate::changes::{Case, case_reversed, change, forge, record};
+use crate::rows::{id, time};
+
+pub(super) fn cases() -> Vec<Case> {
+    [rows(), sums(), lots(), lines()].into_iter().flatten().collect()
+}
+
+/// A row's change.
+macro_rules! row {
+    ($field:ident, $value:expr) => {
+        case_reversed(format!("reversal-rows: reversal {}/1", id("rsv", 1)), |rows| {
+            change!(rows, AuditRow::Reversal { $field, .. } => *$field = $value);
+        })
+    };
+}
+
+fn rows() -> Vec<Case> {
+    vec![
+        row!(reversal_id, id("rev", 2)),
+        row!(record_id, id("rec", at::COMMIT)),
+        row!(source_points, 99),
+        row!(reversed_source_points, 101),
+        case_reversed(format!("reversal-rows: reversal {}/1", id("rsv", 1)), |rows| {
+            rows.retain(|row| !matches!(row, AuditRow::Reversal { .. }));
+        }),
+        case_reversed(format!("reversal-rows: reversal {}/2", id("rsv", 1)), |rows| {
+            let place = rows.iter().position(|row| matches!(row, AuditRow::Reversal { .. })).unwrap();
+            let mut another = rows[place].clone();
+            if let AuditRow::Reversal { number, .. } = &mut another {
+                *number = 2;
+            }
+            rows.insert(place + 1, another);
+        }),
+    ]
+}
+
+/// A change of the one leg of the reversal, in the record alone.
+fn leg(change: impl Fn(&mut Value) + 'static) -> Case {
+    case_reversed(format!("reversal-sums: {}", record(at::REVERSAL)), |rows| {
+        forge(rows, at::REVERSAL, |content| change(&mut content["body"]["reversal"]["legs"][0]));
+    })
+}
+
+fn sums() -> Vec<Case> {
+    let name = || format!("reversal-sums: {}", record(at::REVERSAL));
+    let reversal = |field: &'static str, value: Value| {
+        case_reversed(name(), move |rows| {
+            forge(rows, at::REVERSAL, |content| content["body"]["reversal"][field] = value);
+        })
+    };
+    let whole = |number: i64, points: &'static str, minor: i64| {
+        case_reversed(name(), move |rows| {
+            forge(rows, at::REVERSAL, |content| {
+                content["body"]["reversal"]["number"] = json!(number);
+                content["body"]["reversal"]["legs"][0]["reversed"]["source_points"] = json!(points);
+            });
+            change!(rows, AuditRow::Reversal { number: row, reversed_source_points, .. } => {
+                *row = number;
+                *reversed_source_points = minor;
+            });
+        })
+    };
+    vec![
+        leg(|leg| leg["reversed"]["credited_points"] = json!("0.29")),
+        leg(|leg| leg["reversed"]["fee_points"] = json!("0.01")),
+        leg(|leg| leg["reversed"]["money"] = json!("0.471798")),
+        leg(|leg| leg["part"]["money"] = json!("0.471796")),
+        leg(|leg| leg["agreement_version"] = json!(2)),
+        leg(|leg| leg["number"] = json!(2)),
+        reversal("reverser", json!("market")),
+        reversal("reversed_at", json!(time(24))),
+        // More than the exchange took.
+        whole(1, "301", 301),
+    ]
+}
+
+/// Points that come back into another lot than they left, and the lot that has them with it.
+fn lots() -> Vec<Case> {
+    let name = || format!("reversal-lots: {}", record(at::REVERSAL));
+    vec![
+        case_reversed(name(), |rows| {
+            forge(rows, at::REVERSAL, |content| {
+                content["lots"][1].as_object_mut().unwrap().remove("expires_at");
+            });
+            change!(rows, AuditRow::LotMovement { record_id, number: 2, expires_at, .. } if *record_id == id("rec", at::REVERSAL) => *expires_at = crate::rows::NEVER);
+            change!(rows, AuditRow::Lot { remaining, .. } if *remaining == 300 => *remaining = 200);
+            change!(rows, AuditRow::Lot { remaining, .. } if *remaining == 1000 => *remaining = 1100);
+        }),
+        case_reversed(name(), |rows| {
+            // In two steps, so that the sum is right and the way is not.
+            forge(rows, at::REVERSAL, |content| {
+                let mut more = content["lots"][1].clone();
+                content["lots"][1]["remaining"] = json!("60");
+                more["remaining"] = json!("40");
+                content["lots"].as_array_mut().unwrap().push(more);
+            });
+            let of_reversal = |row: &AuditRow| matches!(row, AuditRow::LotMovement { record_id, number: 2, .. } if *record_id == id("rec", at::REVERSAL));
+            let place = rows.iter().position(of_reversal).unwrap();
+            let mut more = rows[place].clone();
+            for (row, [to, points]) in [(&mut rows[place], [2, 60]), (&mut more, [3, 40])] {
+                if let AuditRow::LotMovement { number, remaining, .. } = row {
+                    (*number, *remaining) = (to, points);
+                }
+            }
+            rows.insert(place + 1, more);
+        }),
+    ]
+}
+
+fn lines() -> Vec<Case> {
+    let posting = format!("posting-rows: posting {}/1", id("rec", at::REVERSAL));
+    vec![
+        case_reversed(posting, |rows| {
+            change!(rows, AuditRow::Posting { record_id, number: 1, amount, .. } if *record_id == id("rec", at::REVERSAL) => *amount = -29);
+        }),
+        case_reversed(format!("obligation-rows: obligation {}/1", id("rec", at::REVERSAL)), |rows| {
+            change!(rows, AuditRow::Obligation { record_id, money, .. } if *record_id == id("rec", at::REVERSAL) => *money = 1);
+        }),
+        // The other way round than it should be: what is owed doubles instead of falling.
+        case_reversed(format!("reversal-sums: {}", record(at::REVERSAL)), |rows| {
+            forge(rows, at::REVERSAL, |content| {
+                let owed = json!({"debtor": "airline", "creditor": "market", "currency": "CNY", "money": "0.471797"});
+                content["obligations"][0] = owed.clone();
+                content["body"]["reversal"]["legs"][0]["obligation"] = owed;
+            });
+            change!(rows, AuditRow::Obligation { record_id, debtor_code, creditor_code, .. } if *record_id == id("rec", at::REVERSAL) => {
+                std::mem::swap(debtor_code, creditor_code);
+            });
+            change!(rows, AuditRow::Exposure { committed_low, .. } => *committed_low = 1_415_392 + 471_797);
+        }),
+        case_reversed(format!("record-lines: {}", record(at::REVERSAL)), |rows| {
+            forge(rows, at::REVERSAL, |content| content["obligations"][0]["money"] = json!("0.471796"));
+            change!(rows, AuditRow::Obligation { record_id, money, .. } if *record_id == id("rec", at::REVERSAL) => *money = 471_796);
+            change!(rows, AuditRow::Exposure { committed_low, .. } => *committed_low = 943_596);
+        }),
+        case_reversed(
+            format!("lot-rows: lot {}/{}/{}/exchangeable", book::market(), crate::rows::NEVER, book::MONTH)
+                .replace(&crate::rows::NEVER.to_string(), "never"),
+            |rows| {
+                change!(rows, AuditRow::Lot { remaining, .. } if *remaining == 57 => *remaining = 85);
+            },
+        ),
+    ]
+}
