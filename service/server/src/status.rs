@@ -22,6 +22,7 @@ use pointbridge_engine::Failure;
 use pointbridge_engine::sampled::Sampler;
 use pointbridge_proto::reason::ERROR_DOMAIN;
 use pointbridge_store::StoreError;
+use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -44,6 +45,9 @@ pub struct Limit {
     /// When there will be room, if that is known.
     pub retry_after: Option<Duration>,
 }
+
+/// The header that lists the ways of compressing that are taken.
+const ENCODINGS_TAKEN: &str = "grpc-accept-encoding";
 
 /// The status of a refusal.
 #[must_use]
@@ -180,14 +184,27 @@ pub fn reason_of(status: &Status) -> &'static str {
 /// What the gRPC library says where it could not read a request, in this interface's words; `None` for every other status.
 ///
 /// It calls no message at all, a broken frame, or bytes that are none of its own messages' an internal fault, and one that is
-/// too large out of range. Every such status of the hub's own carries details.
+/// too large out of range; a compression that is not taken it names by the header that lists those that are. Every such
+/// status of the hub's own carries details.
 #[must_use]
 pub fn of_unreadable(status: &Status) -> Option<Status> {
-    let unreadable =
-        matches!(status.code(), Code::Internal | Code::OutOfRange) && status.details().is_empty();
-    let what = "the call does not carry one message that this method takes: there is none, it is \
-                broken, or it is too large";
-    unreadable.then(|| of_rejection(&refusal(Reason::MalformedMessage, what)))
+    if !status.details().is_empty() {
+        return None;
+    }
+    match status.code() {
+        Code::Internal | Code::OutOfRange => Some(of_rejection(&refusal(
+            Reason::MalformedMessage,
+            "the call does not carry one message that this method takes: there is none, it is \
+             broken, or it is too large",
+        ))),
+        Code::Unimplemented if status.metadata().contains_key(ENCODINGS_TAKEN) => {
+            let what = "the message is compressed, which the hub does not take: send it as it is, without grpc-encoding";
+            let mut said = of_rejection(&refusal(Reason::NotServed, what));
+            said.metadata_mut().insert(ENCODINGS_TAKEN, MetadataValue::from_static("identity"));
+            Some(said)
+        }
+        _ => None,
+    }
 }
 
 fn of_store_error(error: &StoreError) -> Rejection {
@@ -317,6 +334,12 @@ mod tests {
         assert!(of_unreadable(&Status::out_of_range("too large")).is_some());
         assert!(of_unreadable(&of_fault("a fault")).is_none());
         assert!(of_unreadable(&Status::not_found("no such service")).is_none());
+        assert!(of_unreadable(&Status::unimplemented("reflection is off")).is_none());
+        let mut compressed = Status::unimplemented("compressed");
+        compressed.metadata_mut().insert(ENCODINGS_TAKEN, MetadataValue::from_static("identity"));
+        let ours = of_unreadable(&compressed).unwrap();
+        assert_eq!(ours.get_error_details().error_info().unwrap().reason, "NOT_SERVED");
+        assert!(ours.metadata().contains_key(ENCODINGS_TAKEN));
     }
 
     #[test]
