@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use prost::bytes::Buf;
 use prost::{Message, Name};
@@ -21,6 +22,9 @@ use crate::validate::{ValidateError, Violations, violations};
 
 /// What the names of the messages end with that are checked.
 const REQUEST_SUFFIX: &str = "Request";
+
+/// When to come back where the hub cannot check requests: as after its other faults.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// Encodes `T`; decodes `U`, and checks it if it is a request.
 pub struct CheckedCodec<T, U>(PhantomData<(T, U)>);
@@ -119,7 +123,8 @@ fn malformed() -> Status {
 }
 
 fn unusable() -> Status {
-    let details = ErrorDetails::with_error_info(ErrorReason::Internal.info_reason(), ERROR_DOMAIN, []);
+    let mut details = ErrorDetails::with_error_info(ErrorReason::Internal.info_reason(), ERROR_DOMAIN, []);
+    details.set_retry_info(Some(RETRY_AFTER));
     Status::with_error_details(Code::Internal, "the hub cannot check requests; tell its operator", details)
 }
 

@@ -9,6 +9,7 @@
 mod asks;
 mod harness;
 mod load;
+#[allow(dead_code, reason = "the tests of crashes use the rest")]
 mod program;
 mod raw;
 mod scene;
@@ -21,6 +22,7 @@ mod exchanges;
 mod idempotency;
 mod interrupted;
 mod ledger;
+mod limits;
 mod lists;
 mod members;
 mod messages;

@@ -14,7 +14,7 @@ use crate::harness::{PATIENCE, TRUST_DOMAIN};
 const LISTENING: &str = "listening on ";
 
 /// The program beside this test, where cargo puts both.
-fn path() -> PathBuf {
+pub(crate) fn path() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let path =
         test.ancestors().nth(2).expect("tests are built in a folder of the build's").join("pointbridge");
@@ -24,7 +24,12 @@ fn path() -> PathBuf {
 
 /// The program with these arguments, and nothing of ours in its environment.
 fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(path());
+    command_of(&path(), arguments)
+}
+
+/// Another program, with these arguments and nothing of ours in its environment.
+pub(crate) fn command_of(program: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars() {
         if name.starts_with("POINTBRIDGE_") {
             command.env_remove(name);
@@ -32,6 +37,11 @@ fn command(arguments: &[&str]) -> Command {
     }
     command.args(arguments).stdin(Stdio::null());
     command
+}
+
+/// The command that serves a data folder on a free port.
+pub(crate) fn serve(data: &Path) -> Command {
+    command(&["serve", "--data", data.to_str().unwrap(), "--listen", "127.0.0.1:0"])
 }
 
 /// Runs the program to its end.
@@ -83,15 +93,26 @@ pub(crate) struct Serving {
 impl Serving {
     /// Serves a data folder on a free port, logging in detail, and waits until it is ready.
     pub(crate) async fn start(data: &Path) -> Self {
-        Self::start_with(data, &["--lame-duck-seconds", "0"]).await
+        Self::start_logging(data, "debug").await
     }
 
-    /// The same, with more arguments.
+    /// The same, with a filter of what is logged.
+    pub(crate) async fn start_logging(data: &Path, filter: &str) -> Self {
+        let mut command = serve(data);
+        command.args(["--log", filter, "--lame-duck-seconds", "0"]);
+        Self::start_by(command, data).await
+    }
+
+    /// The same, with more arguments, and as long a lame duck as they say.
     pub(crate) async fn start_with(data: &Path, arguments: &[&str]) -> Self {
+        let mut command = serve(data);
+        command.args(["--log", "debug"]).args(arguments);
+        Self::start_by(command, data).await
+    }
+
+    /// The same, by a command that ends in the program serving this folder.
+    pub(crate) async fn start_by(mut command: Command, data: &Path) -> Self {
         let log = data.join("hub.log");
-        let folder = data.to_str().unwrap();
-        let mut command = command(&["serve", "--data", folder, "--listen", "127.0.0.1:0", "--log", "debug"]);
-        command.args(arguments);
         command.stdout(Stdio::piped()).stderr(std::fs::File::create(&log).unwrap());
         let mut child = tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -100,6 +121,20 @@ impl Serving {
         };
         let address = line.strip_prefix(LISTENING).expect(&line).parse().unwrap();
         Self { child, address, data: data.to_owned(), log }
+    }
+
+    /// Runs a command that would serve, and holds that it ends at once with code 1; answers with what it complained of. A hub
+    /// that serves all the same ends with the panic.
+    pub(crate) async fn assert_refused(mut command: Command) -> String {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = lines.next_line().await.unwrap();
+        assert_eq!(first, None, "the hub serves");
+        let output = child.wait_with_output().await.unwrap();
+        let complaint = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{complaint}");
+        complaint
     }
 
     /// A client with the certificate of this name in the development CA's folder.
@@ -120,6 +155,24 @@ impl Serving {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
+    /// The number of its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id().expect("the hub runs")
+    }
+
+    /// Ends it without warning (SIGKILL), and waits until it is gone.
+    pub(crate) async fn kill(mut self) {
+        self.child.start_kill().unwrap();
+        self.child.wait().await.unwrap();
+    }
+
+    /// Waits for it to end by itself; answers with its log, too.
+    pub(crate) async fn end_with_log(self) -> (String, ExitStatus) {
+        let log = self.log.clone();
+        let ended = self.ended().await;
+        (std::fs::read_to_string(log).unwrap(), ended)
+    }
+
     /// Where it listens.
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address
@@ -127,7 +180,7 @@ impl Serving {
 
     /// Sends it a signal, such as `HUP`.
     pub(crate) fn signal(&self, name: &str) {
-        let process = self.child.id().expect("the hub runs").to_string();
+        let process = self.process().to_string();
         // The shell's own kill, so that nothing need be installed.
         let sent = Command::new("sh").args(["-c", "kill -\"$1\" \"$0\"", &process, name]).status().unwrap();
         assert!(sent.success(), "the signal could not be sent");

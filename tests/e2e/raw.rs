@@ -52,15 +52,15 @@ impl Decoder for Bytes {
     }
 }
 
-async fn ready(client: &Client, method: &str) -> (Grpc<Channel>, PathAndQuery) {
+async fn ready(client: &Client, method: &str) -> Result<(Grpc<Channel>, PathAndQuery), Status> {
     let mut grpc = Grpc::new(client.channel());
-    grpc.ready().await.unwrap();
-    (grpc, method.parse().unwrap())
+    grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+    Ok((grpc, method.parse().unwrap()))
 }
 
 /// Sends bytes to a method, named as `/package.Service/Method`.
 pub(crate) async fn send(client: &Client, method: &str, bytes: Vec<u8>) -> Result<Vec<u8>, Status> {
-    let (mut grpc, path) = ready(client, method).await;
+    let (mut grpc, path) = ready(client, method).await?;
     grpc.unary(Request::new(bytes), path, Bytes).await.map(Response::into_inner)
 }
 
@@ -71,7 +71,7 @@ pub(crate) async fn ask(client: &Client, method: &str, message: &impl Message) -
 
 /// Calls a method without sending any message.
 pub(crate) async fn send_nothing(client: &Client, method: &str) -> Result<Vec<u8>, Status> {
-    let (mut grpc, path) = ready(client, method).await;
+    let (mut grpc, path) = ready(client, method).await?;
     let nothing = Request::new(tokio_stream::empty());
     grpc.client_streaming(nothing, path, Bytes).await.map(Response::into_inner)
 }
@@ -82,7 +82,7 @@ pub(crate) async fn begin(
     method: &str,
     message: oneshot::Receiver<Vec<u8>>,
 ) -> JoinHandle<Result<Vec<u8>, Status>> {
-    let (mut grpc, path) = ready(client, method).await;
+    let (mut grpc, path) = ready(client, method).await.unwrap();
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(async move {
         if let Ok(message) = message.await {

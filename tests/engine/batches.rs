@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pointbridge_client::Refusal;
+use pointbridge_core::caller::Caller;
 use pointbridge_core::command::{Command, Envelope};
 use pointbridge_core::record::Record;
 use pointbridge_core::rejection::Reason;
-use pointbridge_engine::{Engine, Failure, Options, Running, start};
+use pointbridge_engine::{Engine, Failure, Kept, Options, Running, start};
 use pointbridge_store::{Scope, Views};
 use pointbridge_tests::clock::Clock;
 use pointbridge_tests::hub::{Hub, code, preparation};
@@ -52,21 +53,27 @@ impl Bench {
 
     /// An envelope with a request id of its own.
     pub(crate) fn envelope(&self, name: &str) -> Envelope {
-        self.sealed(company(name))
+        self.envelope_of(&operator(), company(name))
     }
 
-    fn sealed(&self, command: impl Command + 'static) -> Envelope {
-        Arc::into_inner(self.script.ask(&operator(), command)).unwrap()
+    /// A caller's command, with a request id of its own.
+    pub(crate) fn envelope_of(&self, caller: &Caller, command: impl Command + 'static) -> Envelope {
+        Arc::into_inner(self.script.ask(caller, command)).unwrap()
     }
 
     /// Has a caller submit a command, and waits until it stands in the queue.
     pub(crate) async fn submit(&self, envelope: Envelope) -> JoinHandle<Got> {
+        self.submit_keeping(envelope, None).await
+    }
+
+    /// The same, with something to be kept until the command is answered.
+    pub(crate) async fn submit_keeping(&self, envelope: Envelope, kept: Option<Kept>) -> JoinHandle<Got> {
         let (engine, count) = (self.engine.clone(), Arc::clone(&self.handed_over));
         let before = count.load(Ordering::SeqCst);
         let call = tokio::spawn(async move {
             // The queue is reached before the first wait, and nothing else runs on this thread meanwhile.
             count.fetch_add(1, Ordering::SeqCst);
-            engine.submit(envelope).await
+            engine.submit_keeping(envelope, kept).await
         });
         until("the command is handed over", async || self.handed_over.load(Ordering::SeqCst) > before).await;
         call

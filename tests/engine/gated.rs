@@ -1,6 +1,6 @@
 //! The reference store behind a gate: a batch waits there until the test lets it through, or fails there as the test says.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -25,12 +25,15 @@ use tokio::sync::Semaphore;
 /// How long something that must happen may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How many commands of a batch are whose.
+pub(crate) type Callers = BTreeMap<String, usize>;
+
 /// A store whose batches wait at a gate.
 pub(crate) struct Gated {
     inner: MemoryStore,
     gate: Semaphore,
-    /// How many callers' commands each batch had that came to the gate, in order.
-    batches: Mutex<Vec<usize>>,
+    /// How many commands of which caller each batch had that came to the gate, in order.
+    batches: Mutex<Vec<Callers>>,
     failures: Mutex<VecDeque<StoreError>>,
 }
 
@@ -46,6 +49,11 @@ impl Gated {
         self.gate.add_permits(1_000_000);
     }
 
+    /// Lets one batch through.
+    pub(crate) fn let_one_through(&self) {
+        self.gate.add_permits(1);
+    }
+
     /// Has the next batch that is let through fail.
     pub(crate) fn fail_next(&self, error: StoreError) {
         self.failures.lock().unwrap().push_back(error);
@@ -53,6 +61,11 @@ impl Gated {
 
     /// The sizes of the batches that came to the gate so far.
     pub(crate) fn batches(&self) -> Vec<usize> {
+        self.callers().iter().map(|callers| callers.values().sum()).collect()
+    }
+
+    /// The same, by caller.
+    pub(crate) fn callers(&self) -> Vec<Callers> {
         self.batches.lock().unwrap().clone()
     }
 
@@ -81,7 +94,11 @@ impl Store for Gated {
         T: Send + 'static,
         F: Fn(World) -> (Changes, T) + Send + Sync,
     {
-        self.batches.lock().unwrap().push(footprint.requests.len());
+        let mut callers = Callers::new();
+        for request in &footprint.requests {
+            *callers.entry(request.scope.clone()).or_default() += 1;
+        }
+        self.batches.lock().unwrap().push(callers);
         self.gate.acquire().await.unwrap().forget();
         let failure = self.failures.lock().unwrap().pop_front();
         match failure {

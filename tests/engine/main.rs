@@ -7,3 +7,4 @@ mod gated;
 
 mod batches;
 mod endings;
+mod fairness;

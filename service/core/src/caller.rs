@@ -3,7 +3,7 @@
 use crate::text::PartnerCode;
 
 /// The side of the hub that a caller stands on. It comes from the client certificate, never from a request's body.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Party {
     /// The company that runs the hub.
     Operator,

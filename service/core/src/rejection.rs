@@ -19,8 +19,12 @@ pub enum Class {
     Exists,
     /// The state of the hub does not allow it now.
     Precondition,
-    /// A limit is reached.
+    /// A limit is reached, and time alone does not help.
     Exhausted,
+    /// The caller asks for more than its share at a time; trying again with the same request id is safe.
+    Limited,
+    /// The hub has no room for more, until its operator makes some; trying again with the same request id is safe.
+    NoRoom,
     /// Somebody was faster; trying again with the same request id is safe.
     Conflict,
     /// The hub cannot now; trying again with the same request id is safe.
@@ -31,6 +35,29 @@ pub enum Class {
     Unserved,
     /// The hub's fault.
     Internal,
+}
+
+impl Class {
+    /// Whether the same request may succeed later without anybody changing it: such a refusal says when to come back.
+    #[must_use]
+    pub const fn is_retryable(self) -> bool {
+        match self {
+            Self::Limited
+            | Self::NoRoom
+            | Self::Conflict
+            | Self::Unavailable
+            | Self::Deadline
+            | Self::Internal => true,
+            Self::Invalid
+            | Self::Unauthenticated
+            | Self::Forbidden
+            | Self::NotFound
+            | Self::Exists
+            | Self::Precondition
+            | Self::Exhausted
+            | Self::Unserved => false,
+        }
+    }
 }
 
 macro_rules! reasons {
@@ -193,6 +220,10 @@ reasons! {
     ApprovalOutdated = "APPROVAL_OUTDATED", Precondition;
     /// A sum would not fit into 64 bits.
     Overflow = "OVERFLOW", Precondition;
+    /// The caller's party makes more calls in a time than it may.
+    RateLimited = "RATE_LIMITED", Limited;
+    /// The caller's party has more calls under way than it may.
+    ConcurrencyLimited = "CONCURRENCY_LIMITED", Limited;
     /// Too much work waits.
     Overloaded = "OVERLOADED", Unavailable;
     /// The hub is going down.
@@ -202,9 +233,11 @@ reasons! {
     /// The decision kept being overtaken.
     ConflictRetry = "CONFLICT_RETRY", Conflict;
     /// The store has no room.
-    StorageFull = "STORAGE_FULL", Exhausted;
+    StorageFull = "STORAGE_FULL", NoRoom;
     /// The caller's deadline passed.
     DeadlineExceeded = "DEADLINE_EXCEEDED", Deadline;
+    /// Nothing came or went on a stream for too long.
+    StreamIdle = "STREAM_IDLE", Deadline;
     /// The value is part of the interface, and not served yet.
     NotServed = "NOT_SERVED", Unserved;
     /// A fault of the hub.

@@ -4,7 +4,7 @@
 
 mod fixture;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use fixture::books::{self, amounts};
 use fixture::{Scene, entered, id, reason, reference, shifted};
@@ -294,8 +294,8 @@ fn the_agreed_term_goes_from_the_terms_into_the_leg() {
 fn leg() -> impl Strategy<Value = Leg> {
     let amount = || prop_oneof![3 => 0i64..1_000, 2 => 0i64..1_000_000_000, 1 => Just(i64::MAX)];
     (1i64..=1_000_000, amount(), amount(), amount()).prop_map(|(source, fee, credited, money)| {
-        let mut scene = Scene::with_points();
-        let mut leg = scene.prepared(1000).legs.remove(0);
+        static SOME: OnceLock<Leg> = OnceLock::new();
+        let mut leg = SOME.get_or_init(|| Scene::with_points().prepared(1000).legs.remove(0)).clone();
         let scale = Scale::new(0).unwrap();
         leg.source_points = Amount::new(source, scale);
         leg.fee_points = Amount::new(fee, scale);
@@ -387,6 +387,25 @@ proptest! {
             }
         }
         prop_assert!(sums.iter().zip(&lots).all(|(sum, lot)| *sum == -lot.remaining.minor()));
+    }
+}
+
+#[test]
+fn a_share_of_points_is_cut_and_one_of_money_is_rounded_half_even() {
+    let mut leg = Scene::with_points().prepared(1000).legs.remove(0);
+    for (amount, part, whole, points, money) in [
+        (5, 1, 2, 2, 2),
+        (3, 1, 2, 1, 2),
+        (7, 2, 3, 4, 5),
+        (14_986_499, 300, 900, 4_995_499, 4_995_500),
+        (i64::MAX, 1, 2, i64::MAX / 2, i64::MAX / 2 + 1),
+        (0, 1, 2, 0, 0),
+    ] {
+        leg.credited_points = Amount::new(amount, leg.credited_points.scale());
+        leg.obligation.money = Money::from_millionths(amount);
+        let share = Share::of(&leg, part, whole).unwrap();
+        let found = (share.credited_points.minor(), share.money.millionths());
+        assert_eq!(found, (points, money), "{part} of {whole} of {amount}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The writer: drains the queue into batches, one after the other.
+//! The writer: takes batches from the queue, one after the other.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,18 +7,26 @@ use pointbridge_core::command::{Answer, Envelope, decide_batch};
 use pointbridge_core::rejection::Reason;
 use pointbridge_core::world::{Changes, FactQuery, Footprint, World};
 use pointbridge_store::{Store, StoreError};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
+use crate::queue::Queue;
+use crate::sampled::Sampler;
 use crate::{Failure, Waiting};
 
 /// How often a command is decided again before its caller is asked to retry. Each time it stands first in its batch, so
 /// that only an account with thousands of lots that are over needs more than one.
 const RERUNS_MAX: u32 = 64;
 
+/// The part of a batch that commands that are decided again leave to those that wait: one in so many.
+const FRESH_PART: usize = 4;
+
+/// A store that fails does so many times a second.
+static UNWRITTEN: Sampler = Sampler::new();
+
 /// The one task that writes.
 pub(crate) struct Writer<S> {
     pub(crate) store: Arc<S>,
-    pub(crate) waiting: mpsc::Receiver<Waiting>,
+    pub(crate) queue: Arc<Queue>,
     pub(crate) batch_commands_max: usize,
     pub(crate) draining: watch::Receiver<bool>,
     pub(crate) break_down: watch::Sender<Option<String>>,
@@ -28,20 +36,7 @@ impl<S: Store> Writer<S> {
     /// Runs until the engine drains and the queue is empty, or an invariant turns out broken.
     pub(crate) async fn run(mut self) {
         let mut again: VecDeque<Waiting> = VecDeque::new();
-        loop {
-            let mut batch: Vec<Waiting> = again.drain(..).collect();
-            if batch.is_empty() {
-                match self.next().await {
-                    Some(first) => batch.push(first),
-                    None => return,
-                }
-            }
-            while batch.len() < self.batch_commands_max {
-                match self.waiting.try_recv() {
-                    Ok(next) => batch.push(next),
-                    Err(_) => break,
-                }
-            }
+        while let Some(batch) = self.next(&mut again).await {
             match self.write(&batch).await {
                 Ok(answers) => again.extend(answer_all(batch, answers)),
                 Err(error) => {
@@ -53,14 +48,27 @@ impl<S: Store> Writer<S> {
         }
     }
 
-    /// The next command, as soon as there is one. Once the engine drains, what waits is the last.
-    async fn next(&mut self) -> Option<Waiting> {
-        tokio::select! {
-            first = self.waiting.recv() => return first,
-            _ = self.draining.wait_for(|draining| *draining) => {}
+    /// The next batch, as soon as there is one: what is decided again, then what waits. Once the engine drains, what waits is
+    /// the last, and then there is none.
+    async fn next(&mut self, again: &mut VecDeque<Waiting>) -> Option<Vec<Waiting>> {
+        loop {
+            let is_draining = *self.draining.borrow();
+            if is_draining {
+                self.queue.close();
+            }
+            // Whoever keeps causing reruns must not have batches to itself: the next ones of the others get in all the same.
+            let fresh = self.queue.len().min(self.batch_commands_max.div_ceil(FRESH_PART));
+            let repeated = again.len().min(self.batch_commands_max.saturating_sub(fresh).max(1));
+            let mut batch: Vec<Waiting> = again.drain(..repeated).collect();
+            self.queue.fill(&mut batch, self.batch_commands_max);
+            if !batch.is_empty() || is_draining {
+                return (!batch.is_empty()).then_some(batch);
+            }
+            tokio::select! {
+                () = self.queue.arrived() => {}
+                _ = self.draining.wait_for(|draining| *draining) => {}
+            }
         }
-        self.waiting.close();
-        self.waiting.recv().await
     }
 
     async fn write(&self, batch: &[Waiting]) -> Result<Vec<Answer>, StoreError> {
@@ -93,15 +101,25 @@ impl<S: Store> Writer<S> {
             StoreError::Broken(what) => Some(what.clone()),
             _ => None,
         };
-        tracing::error!(error = %error, commands = batch.len(), "a batch was not written");
+        // A broken invariant is the last line of this kind and always written.
+        if let Some(left_out) = UNWRITTEN.admit().or(broken.as_ref().map(|_| 0)) {
+            tracing::error!(error = %error, commands = batch.len(), left_out, "a batch was not written");
+        }
         for waiting in batch {
-            let _ = waiting.answer.send(Err(Failure::Store(error.clone())));
+            waiting.answer(Err(Failure::Store(error.clone())));
         }
         if let Some(what) = broken {
             let _ = self.break_down.send(Some(what));
             return true;
         }
         false
+    }
+}
+
+impl<S> Drop for Writer<S> {
+    /// However the writer ends: what still waits must not wait for ever.
+    fn drop(&mut self) {
+        self.queue.abandon();
     }
 }
 
@@ -122,7 +140,7 @@ fn answer_all(batch: Vec<Waiting>, answers: Vec<Answer>) -> impl Iterator<Item =
             Answer::Idle => Ok(None),
             Answer::Refused(rejection) => Err(Failure::Refused(rejection)),
         };
-        let _ = waiting.answer.send(result);
+        waiting.answer(result);
         None
     })
 }

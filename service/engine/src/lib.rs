@@ -1,7 +1,7 @@
 //! The engine: commands from all connections, drained into batches, one transaction per batch.
 //!
 //! ```text
-//! handler --submit--> queue (bounded) --drain--> batch --facts, footprint--> store.transact(decide) --answers--> handlers
+//! handler --submit--> a line per party (bounded) --in turn--> batch --facts, footprint--> store.transact(decide) --answers--> handlers
 //! sweeper --due------>   ^
 //! ```
 //!
@@ -11,18 +11,24 @@
 //! Absent on purpose: gRPC, SQL, rules.
 
 mod batch;
+mod queue;
+pub mod sampled;
 mod sweeper;
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pointbridge_core::caller::Party;
 use pointbridge_core::command::Envelope;
 use pointbridge_core::record::Record;
 use pointbridge_core::rejection::Rejection;
 use pointbridge_core::seed::Seed;
 use pointbridge_store::{Store, StoreError};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
+
+use crate::queue::{Bounds, Queue};
 
 /// Draws the seed of a command: a time-ordered id and 256 random bits.
 pub type DrawSeed = Arc<dyn Fn() -> Seed + Send + Sync>;
@@ -31,8 +37,11 @@ pub type DrawSeed = Arc<dyn Fn() -> Seed + Send + Sync>;
 #[derive(Clone)]
 pub struct Options {
     /// How many commands may wait; one more is refused with OVERLOADED. At the rate of a slow disk (1,000 commands/s) the
-    /// default of 4,096 is about four seconds of work, less than a caller's deadline.
+    /// default of 4,096 is about four seconds of work, less than a caller's deadline. A party with fewer waiting than another
+    /// takes the place of that one's newest.
     pub queue_commands_max: usize,
+    /// How many commands of one party may wait: a quarter of all by default.
+    pub queue_commands_per_party_max: usize,
     /// How many commands make a batch at most. A batch of 1,024 prepares that take one lot each is about 3 MiB of rows.
     pub batch_commands_max: usize,
     /// How often the sweeper looks for what time asks for.
@@ -49,6 +58,7 @@ impl Options {
     pub fn new(draw_seed: DrawSeed) -> Self {
         Self {
             queue_commands_max: 4096,
+            queue_commands_per_party_max: 1024,
             batch_commands_max: 1024,
             sweep_interval: Duration::from_millis(200),
             sweep_items_max: 512,
@@ -77,20 +87,42 @@ pub enum Failure {
     Store(StoreError),
 }
 
+/// What becomes of a command: its record, or nothing where time had nothing to do.
+type Ending = Result<Option<Arc<Record>>, Failure>;
+
 /// Where a command's answer comes.
-type Answered = oneshot::Receiver<Result<Option<Arc<Record>>, Failure>>;
+type Answered = oneshot::Receiver<Ending>;
+
+/// Something that is kept until a command is answered, and dropped then, whoever still waits for the answer: the place that
+/// the command takes among its caller's calls, say.
+pub type Kept = Arc<dyn Any + Send + Sync>;
 
 /// A command and where its answer goes.
 pub(crate) struct Waiting {
     envelope: Arc<Envelope>,
-    answer: oneshot::Sender<Result<Option<Arc<Record>>, Failure>>,
+    answer: oneshot::Sender<Ending>,
     reruns: u32,
+    kept: Option<Kept>,
+}
+
+impl Waiting {
+    /// Who asks.
+    fn party(&self) -> &Party {
+        &self.envelope.context.caller.party
+    }
+
+    /// Ends the waiting. What was kept goes first, so that a caller who has the answer finds its place free.
+    fn answer(self, ending: Ending) {
+        let Self { answer, kept, .. } = self;
+        drop(kept);
+        let _ = answer.send(ending);
+    }
 }
 
 /// A handle to the engine. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
-    queue: mpsc::Sender<Waiting>,
+    queue: Arc<Queue>,
     draining: watch::Receiver<bool>,
 }
 
@@ -104,13 +136,16 @@ pub struct Running {
 
 /// Starts the engine on a store.
 pub fn start<S: Store>(store: Arc<S>, options: Options) -> (Engine, Running) {
-    let (queue, waiting) = mpsc::channel(options.queue_commands_max);
+    let queue = Arc::new(Queue::new(Bounds {
+        commands_max: options.queue_commands_max,
+        commands_per_party_max: options.queue_commands_per_party_max,
+    }));
     let (drain, draining) = watch::channel(false);
     let (break_down, broken) = watch::channel(None);
-    let engine = Engine { queue, draining: draining.clone() };
+    let engine = Engine { queue: Arc::clone(&queue), draining: draining.clone() };
     let writer = batch::Writer {
         store: Arc::clone(&store),
-        waiting,
+        queue,
         batch_commands_max: options.batch_commands_max,
         draining: draining.clone(),
         break_down,
@@ -126,40 +161,37 @@ impl Engine {
     /// # Errors
     /// [`Failure`].
     pub async fn submit(&self, envelope: Envelope) -> Result<Arc<Record>, Failure> {
-        match self.hand_over(envelope).await? {
+        self.submit_keeping(envelope, None).await
+    }
+
+    /// The same, with something that is to be kept until the command is answered, even where nobody waits any more.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn submit_keeping(
+        &self,
+        envelope: Envelope,
+        kept: Option<Kept>,
+    ) -> Result<Arc<Record>, Failure> {
+        match self.hand_over(envelope, kept).await? {
             Some(record) => Ok(record),
             None => Err(Failure::Overtaken),
         }
     }
 
-    async fn hand_over(&self, envelope: Envelope) -> Result<Option<Arc<Record>>, Failure> {
-        let (waiting, answered) = self.admit(envelope)?;
-        self.queue.try_send(waiting).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => Failure::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => Failure::Draining,
-        })?;
-        answer(answered).await
-    }
-
-    /// The same for what time asks for, which is never shed: it waits for its place in the queue. `None` where there was
-    /// nothing to do any more.
-    pub(crate) async fn wait_in_line(&self, envelope: Envelope) -> Result<Option<Arc<Record>>, Failure> {
-        let (waiting, answered) = self.admit(envelope)?;
-        self.queue.send(waiting).await.map_err(|_| Failure::Draining)?;
-        answer(answered).await
-    }
-
-    fn admit(&self, envelope: Envelope) -> Result<(Waiting, Answered), Failure> {
+    /// For what time asks for too, which is never shed. `None` where there was nothing to do any more.
+    pub(crate) async fn hand_over(&self, envelope: Envelope, kept: Option<Kept>) -> Ending {
         if *self.draining.borrow() {
             return Err(Failure::Draining);
         }
         let (answer, answered) = oneshot::channel();
-        Ok((Waiting { envelope: Arc::new(envelope), answer, reruns: 0 }, answered))
+        self.queue.push(Waiting { envelope: Arc::new(envelope), answer, reruns: 0, kept })?;
+        self::answer(answered).await
     }
 }
 
 /// Without an answer the writer is gone in the middle of its work: what became of the command is not known here.
-async fn answer(answered: Answered) -> Result<Option<Arc<Record>>, Failure> {
+async fn answer(answered: Answered) -> Ending {
     let lost = || Err(Failure::Store(StoreError::OutcomeUnknown("the writer ended".to_owned())));
     answered.await.unwrap_or_else(|_| lost())
 }

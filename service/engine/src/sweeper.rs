@@ -10,7 +10,12 @@ use pointbridge_store::{Due, Store};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::sampled::Sampler;
 use crate::{Engine, Failure, Options};
+
+/// A store that fails does so many times a second.
+static UNREAD: Sampler = Sampler::new();
+static UNDONE: Sampler = Sampler::new();
 
 /// Sweeps until the engine drains.
 pub(crate) async fn run<S: Store>(
@@ -41,7 +46,9 @@ pub(crate) async fn run<S: Store>(
                 sweep(&engine, &options, due).await && is_full
             }
             Err(error) => {
-                tracing::warn!(error = %error, "what time asks for could not be read");
+                if let Some(left_out) = UNREAD.admit() {
+                    tracing::warn!(error = %error, left_out, "what time asks for could not be read");
+                }
                 false
             }
         };
@@ -60,14 +67,16 @@ async fn sweep(engine: &Engine, options: &Options, due: Vec<Due>) -> bool {
         };
         let envelope = Envelope::from_hub((options.draw_seed)(), command);
         let engine = engine.clone();
-        pending.spawn(async move { engine.wait_in_line(envelope).await });
+        pending.spawn(async move { engine.hand_over(envelope, None).await });
     }
     while let Some(joined) = pending.join_next().await {
         match joined {
             Ok(Ok(record)) => is_done |= record.is_some(),
             Ok(Err(Failure::Draining)) => {}
             Ok(Err(failure)) => {
-                tracing::warn!(failure = %failure, "what time asked for could not be done; it is tried again");
+                if let Some(left_out) = UNDONE.admit() {
+                    tracing::warn!(failure = %failure, left_out, "what time asked for could not be done; it is tried again");
+                }
             }
             Err(error) => tracing::error!(error = %error, "the sweeper lost a task"),
         }

@@ -15,7 +15,6 @@
 //! What a principal may call, and whether the partner is suspended, is decided per request and not here.
 
 mod bound;
-mod sampled;
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -36,9 +35,11 @@ use tokio_rustls::server::TlsStream;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 
+use pointbridge_engine::sampled::Sampler;
+
 use self::bound::{KeyedBound, KeyedPermit};
-use self::sampled::Sampler;
 use crate::peer::{PeerCertificate, PeerInfo, Principal, PrincipalError, TrustDomain};
+use crate::refusals::{self, Kind, Source};
 use crate::tls::ALPN_HTTP2;
 use crate::trust::Trust;
 
@@ -49,6 +50,8 @@ const FIRST_WORDS_BYTES: usize = 24;
 /// How long accepting rests after the system refused (no more file descriptors, say): doubled each time.
 const BACKOFF_MIN: Duration = Duration::from_millis(10);
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
+/// A system that refuses does so again and again.
+static UNACCEPTED: Sampler = Sampler::new();
 
 /// The bounds on connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +93,7 @@ pub struct Options {
 
 /// Accepts connections until `shutdown` turns true or its sender is gone; the stream then ends, and with it
 /// every handshake under way. Connections that were handed out stay open. The items are never errors: what goes
-/// wrong with one connection is logged, at most once a second, and the next one is served.
+/// wrong with one connection is logged, as often as [`refusals`] lets it, and the next one is served.
 ///
 /// Must be called within a tokio runtime.
 pub fn incoming(
@@ -232,6 +235,20 @@ enum Cut {
     ProtocolMissing,
 }
 
+impl Cut {
+    /// Its name in the log.
+    const fn reason(&self) -> &'static str {
+        match self {
+            Self::AddressBusy => "ADDRESS_BUSY",
+            Self::HubFull => "HUB_FULL",
+            Self::PartnerFull => "PARTNER_FULL",
+            Self::HandshakeSlow => "HANDSHAKE_SLOW",
+            Self::HandshakeFailed(_) => "HANDSHAKE_FAILED",
+            Self::ProtocolMissing => "PROTOCOL_MISSING",
+        }
+    }
+}
+
 /// The bounds and what is counted against them.
 struct Gate {
     trust: Arc<Trust>,
@@ -241,7 +258,6 @@ struct Gate {
     addresses: KeyedBound<IpAddr>,
     connections: Arc<Semaphore>,
     parties: KeyedBound<Party>,
-    sampler: Sampler,
 }
 
 /// A TCP connection that may begin its handshake.
@@ -263,7 +279,6 @@ impl Gate {
             addresses: KeyedBound::new(limits.handshakes_per_address_max),
             connections: Arc::new(Semaphore::new(limits.connections_max)),
             parties: KeyedBound::new(limits.connections_per_partner_max),
-            sampler: Sampler::default(),
         }
     }
 
@@ -311,9 +326,10 @@ impl Gate {
         Ok(Connection { stream, peer, heard: Heard::default(), _places: (place, party) })
     }
 
-    fn log(&self, remote: SocketAddr, cut: &Cut) {
-        if let Some(unlogged) = self.sampler.admit() {
-            tracing::warn!(%remote, reason = %cut, unlogged, "connection refused");
+    fn log(remote: SocketAddr, cut: &Cut) {
+        let source = Source::at(remote.ip());
+        if let Some(left_out) = refusals::admit(source.clone(), cut.reason(), Kind::Cut) {
+            tracing::warn!(%source, reason = cut.reason(), what = %cut, left_out, "connection refused");
         }
     }
 }
@@ -337,14 +353,14 @@ async fn accept_forever(
                         let task = welcome(Arc::clone(gate), admitted, ready.clone());
                         tokio::spawn(until_stopped(shutdown.clone(), task));
                     }
-                    Err(cut) => gate.log(remote, &cut),
+                    Err(cut) => Gate::log(remote, &cut),
                 }
             }
             // The client went away between its knock and our answer.
             Err(error) if is_of_the_client(&error) => {}
             Err(error) => {
-                if let Some(unlogged) = gate.sampler.admit() {
-                    tracing::warn!(reason = %error, unlogged, "connections cannot be accepted");
+                if let Some(left_out) = UNACCEPTED.admit() {
+                    tracing::warn!(reason = %error, left_out, "connections cannot be accepted");
                 }
                 sleep(backoff).await;
                 backoff = backoff.saturating_mul(2).min(BACKOFF_MAX);
@@ -360,7 +376,7 @@ async fn welcome(gate: Arc<Gate>, admitted: Admitted, ready: mpsc::Sender<io::Re
     match identified {
         // A server that is gone takes no connection; it is closed by being dropped.
         Ok(connection) => drop(ready.send(Ok(connection)).await),
-        Err(cut) => gate.log(remote, &cut),
+        Err(cut) => Gate::log(remote, &cut),
     }
 }
 

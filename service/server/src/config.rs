@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
+use crate::limits::{ALLOWANCE_MAX, Allowance};
 use crate::peer::TrustDomain;
 use crate::tls::{CrlFile, Fingerprint, ServerFiles};
 
@@ -65,6 +66,15 @@ pub struct ConfigFile {
     /// Whether callers may list services by reflection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reflection: Option<bool>,
+    /// Calls that a party may make per second, in the long run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_per_second: Option<u32>,
+    /// Calls that a party may make at once after a rest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_burst: Option<u32>,
+    /// Calls that a party may have under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls_in_flight_max: Option<u32>,
     /// Whether what the hub does counts, as it tells its callers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<Environment>,
@@ -98,6 +108,8 @@ pub struct Config {
     pub log: Option<String>,
     /// Whether callers may list services by reflection.
     pub reflection: bool,
+    /// What every party may ask for.
+    pub allowance: Allowance,
     /// Whether what the hub does counts.
     pub environment: Environment,
 }
@@ -130,6 +142,9 @@ impl ConfigFile {
             lame_duck_seconds: over.lame_duck_seconds.or(self.lame_duck_seconds),
             log: over.log.or(self.log),
             reflection: over.reflection.or(self.reflection),
+            rate_per_second: over.rate_per_second.or(self.rate_per_second),
+            rate_burst: over.rate_burst.or(self.rate_burst),
+            calls_in_flight_max: over.calls_in_flight_max.or(self.calls_in_flight_max),
             environment: over.environment.or(self.environment),
         }
     }
@@ -161,7 +176,10 @@ impl ConfigFile {
                 Some(named) => CrlFile::Named(data.join(named)),
                 None => CrlFile::IfThere(path(&None, "crl.pem")),
             },
-            authorities_without_crl: exempt(self.allow_ca_without_crl.unwrap_or_default(), &mut mistakes),
+            authorities_without_crl: exempt(
+                self.allow_ca_without_crl.as_deref().unwrap_or_default(),
+                &mut mistakes,
+            ),
         };
         for (key, file) in
             [("certificate", &tls.certificate_pem), ("key", &tls.key_pem), ("client_ca", &tls.client_ca_pem)]
@@ -170,6 +188,8 @@ impl ConfigFile {
                 mistakes.push(format!("{key}: there is no file {}", file.display()));
             }
         }
+        mistakes.extend(self.allowance_mistakes());
+        let allowance = self.allowance();
         let lame_duck_seconds = self.lame_duck_seconds.unwrap_or(LAME_DUCK_SECONDS_DEFAULT);
         if lame_duck_seconds > LAME_DUCK_SECONDS_MAX {
             mistakes
@@ -184,6 +204,7 @@ impl ConfigFile {
                 lame_duck: Duration::from_secs(lame_duck_seconds),
                 log: self.log,
                 reflection: self.reflection.unwrap_or(true),
+                allowance,
                 environment: self.environment.unwrap_or_default(),
             }),
             (trust_domain, listen) => {
@@ -193,10 +214,32 @@ impl ConfigFile {
             }
         }
     }
+
+    fn allowance(&self) -> Allowance {
+        let default = Allowance::default();
+        Allowance::of(
+            self.rate_per_second.unwrap_or(default.rate_per_second.get()),
+            self.rate_burst.unwrap_or(default.rate_burst.get()),
+            self.calls_in_flight_max.unwrap_or(default.calls_in_flight_max.get()),
+        )
+    }
+
+    fn allowance_mistakes(&self) -> impl Iterator<Item = String> {
+        let given = [
+            ("rate_per_second", self.rate_per_second),
+            ("rate_burst", self.rate_burst),
+            ("calls_in_flight_max", self.calls_in_flight_max),
+        ];
+        let outside = |number: &u32| !(1..=ALLOWANCE_MAX).contains(number);
+        given.into_iter().filter_map(move |(key, number)| {
+            let number = number.filter(outside)?;
+            Some(format!("{key}: {number} is not from 1 to {ALLOWANCE_MAX}"))
+        })
+    }
 }
 
 /// Reads the fingerprints of authorities that may be without a list, as `sha256sum`, browsers and OpenSSL print them.
-fn exempt(texts: Vec<String>, mistakes: &mut Vec<String>) -> BTreeSet<Fingerprint> {
+fn exempt(texts: &[String], mistakes: &mut Vec<String>) -> BTreeSet<Fingerprint> {
     let mut found = BTreeSet::new();
     for text in texts {
         let digits = text.replace(':', "").to_ascii_lowercase();
@@ -226,13 +269,25 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let wrong = ConfigFile {
             trust_domain: Some("Not A Domain".into()),
+            rate_per_second: Some(0),
+            rate_burst: Some(ALLOWANCE_MAX + 1),
+            calls_in_flight_max: Some(0),
             lame_duck_seconds: Some(21),
             allow_ca_without_crl: Some(vec!["00:11".into()]),
             ..ConfigFile::default()
         };
         let told = wrong.resolve(folder.path()).unwrap_err().to_string();
-        let keys =
-            ["trust_domain", "certificate", "key", "client_ca", "lame_duck_seconds", "allow_ca_without_crl"];
+        let keys = [
+            "trust_domain",
+            "certificate",
+            "key",
+            "client_ca",
+            "lame_duck_seconds",
+            "allow_ca_without_crl",
+            "rate_per_second",
+            "rate_burst",
+            "calls_in_flight_max",
+        ];
         for key in keys {
             assert!(
                 told.contains(&format!("\n  {key}: ")) || told.contains(&format!("\n  {key} ")),

@@ -1,28 +1,49 @@
 //! The gate: what every call passes before its body is looked at, and what is logged of it.
 //!
-//! In order: the principal of the connection, the method's row, the role, and whether the partner is registered and the
-//! certificate neither revoked nor, where the partner pins, unpinned. Then the
-//! call has its deadline, which counts the reading of its body too.
+//! In order: the principal of the connection, the method's row, the role, whether the partner is registered and the
+//! certificate neither revoked nor, where the partner pins, unpinned, the partner's rate, and its calls under way. From its
+//! first moment on the call has a deadline, which counts all of that and the reading of its body; of a stream it counts the
+//! beginning, and then the time in which nothing comes or goes.
+//!
+//! Who pays for a call: its party, once that is known to be registered; until then, and where the caller is refused as unknown,
+//! the address that it comes from.
+
+mod activity;
+mod request_body;
+mod response_body;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use http_body::Body as HttpBody;
 use pointbridge_core::caller::Caller;
-use pointbridge_core::rejection::Rejection;
-use tonic::Status;
+use pointbridge_core::rejection::{Class, Rejection};
 use tonic::body::Body;
+use tonic::{Code, Status};
 use tower::{Layer, Service};
 
+use self::activity::Activity;
+use self::request_body::Metered;
+use self::response_body::Held;
 use crate::authz::{TABLE, authorize};
 use crate::deadline;
+use crate::limits::{Admission, Allowance, CallLimits};
 use crate::peer::{PeerCertificate, PeerInfo};
+use crate::refusals::{self, Kind, Source};
 use crate::status;
 
 /// What the paths of the hub's own methods begin with.
 const OURS: &str = "/pointbridge.";
+
+/// How long nothing may come or go on a stream: health is watched and services are asked for again after that.
+const STREAM_IDLE_MAX: Duration = Duration::from_mins(5);
 
 /// Knows who is registered.
 pub trait Registry: Send + Sync + 'static {
@@ -39,23 +60,34 @@ pub trait Registry: Send + Sync + 'static {
 }
 
 /// Puts the gate before a service.
-#[derive(Debug)]
 pub struct Gate<R> {
+    keeper: Arc<Keeper<R>>,
+}
+
+/// What the gate knows.
+struct Keeper<R> {
     registry: Arc<R>,
+    limits: CallLimits,
+    stream_idle_max: Duration,
 }
 
 impl<R> Gate<R> {
-    /// A gate that asks this registry.
+    /// A gate that asks this registry, and lets every party have as much as `allowance`.
     #[must_use]
-    pub const fn new(registry: Arc<R>) -> Self {
-        Self { registry }
+    pub fn new(registry: Arc<R>, allowance: Allowance) -> Self {
+        Self::patient(registry, allowance, STREAM_IDLE_MAX)
+    }
+
+    fn patient(registry: Arc<R>, allowance: Allowance, stream_idle_max: Duration) -> Self {
+        let limits = CallLimits::new(allowance);
+        Self { keeper: Arc::new(Keeper { registry, limits, stream_idle_max }) }
     }
 }
 
 // Written by hand, because deriving it would ask the same of `R`, which is shared.
 impl<R> Clone for Gate<R> {
     fn clone(&self) -> Self {
-        Self { registry: Arc::clone(&self.registry) }
+        Self { keeper: Arc::clone(&self.keeper) }
     }
 }
 
@@ -63,30 +95,31 @@ impl<S, R> Layer<S> for Gate<R> {
     type Service = Gated<S, R>;
 
     fn layer(&self, inner: S) -> Gated<S, R> {
-        Gated { inner, registry: Arc::clone(&self.registry) }
+        Gated { inner, keeper: Arc::clone(&self.keeper) }
     }
 }
 
-/// A service behind the gate. Requests that reach it carry their [`Caller`] as an extension.
-#[derive(Debug)]
+/// A service behind the gate. Requests that reach it carry as extensions their [`Caller`], and the [`Admission`] that a write
+/// hands on to the engine.
 pub struct Gated<S, R> {
     inner: S,
-    registry: Arc<R>,
+    keeper: Arc<Keeper<R>>,
 }
 
 impl<S: Clone, R> Clone for Gated<S, R> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), registry: Arc::clone(&self.registry) }
+        Self { inner: self.inner.clone(), keeper: Arc::clone(&self.keeper) }
     }
 }
 
 impl<S, R, B> Service<http::Request<B>> for Gated<S, R>
 where
-    S: Service<http::Request<B>, Response = http::Response<Body>> + Clone + Send + 'static,
+    S: Service<http::Request<Body>, Response = http::Response<Body>> + Clone + Send + 'static,
     S::Future: Send + 'static,
     S::Error: Send + 'static,
     R: Registry,
-    B: Send + 'static,
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     type Response = http::Response<Body>;
     type Error = S::Error;
@@ -101,140 +134,134 @@ where
         // The one that was asked whether it is ready must be the one that is called.
         let fresh = self.inner.clone();
         let inner = std::mem::replace(&mut self.inner, fresh);
-        let registry = Arc::clone(&self.registry);
-        let path = request.uri().path().to_owned();
-        let peer = request.extensions().get::<PeerInfo>();
-        let certificate = peer.map(|peer| Arc::clone(&peer.certificate));
-        let asked = authorize(peer, &path).map(|caller| (caller, certificate));
+        let keeper = Arc::clone(&self.keeper);
+        let knock = Knock::of(&request);
+        let allowed = deadline::of_call(request.headers());
         Box::pin(async move {
-            match pass(&*registry, asked, &path).await {
-                Ok(caller) => serve(inner, request, caller, started).await,
-                Err(refused) => {
-                    log(&path, "-", Some(&refused), started);
-                    Ok(refused.into_http())
-                }
-            }
+            let (path, source) = (knock.path.clone(), knock.source.clone());
+            let call = async {
+                let (caller, admission) = keeper.let_in(knock).await?;
+                Ok(serve(inner, request, (caller, admission), keeper.stream_idle_max).await)
+            };
+            let answered = tokio::time::timeout(allowed, call).await;
+            let answered = answered.unwrap_or_else(|_| Err(status::of_deadline()));
+            let response = match answered {
+                Ok(response) => response?,
+                Err(refused) => refused.into_http(),
+            };
+            let said = Status::from_header_map(response.headers());
+            let unreadable = said.as_ref().and_then(status::of_unreadable);
+            log(&path, &source, unreadable.as_ref().or(said.as_ref()), started);
+            Ok(unreadable.map_or(response, Status::into_http))
         })
     }
 }
 
-/// Health and reflection are for every principal, registered or not yet.
-async fn pass<R: Registry>(
-    registry: &R,
-    asked: Result<(Caller, Option<Arc<PeerCertificate>>), Rejection>,
-    path: &str,
-) -> Result<Caller, Status> {
-    let (caller, certificate) = asked.map_err(|rejection| status::of_rejection(&rejection))?;
-    if let Some(certificate) = certificate.filter(|_| path.starts_with(OURS)) {
-        registry.require(&caller, &certificate).await?;
+/// What is known of a call when it comes.
+struct Knock {
+    path: String,
+    asked: Result<Caller, Rejection>,
+    certificate: Option<Arc<PeerCertificate>>,
+    address: IpAddr,
+    source: Source,
+}
+
+impl Knock {
+    fn of<B>(request: &http::Request<B>) -> Self {
+        let path = request.uri().path().to_owned();
+        let peer = request.extensions().get::<PeerInfo>();
+        let asked = authorize(peer, &path);
+        let address = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.remote.ip());
+        let principal = peer.and_then(|peer| peer.principal.as_ref().ok());
+        // The party as logs name it: a partner's code or a role, never a person.
+        let source = principal.map_or_else(
+            || Source::at(address),
+            |principal| {
+                let role = || format!("@{}", principal.role());
+                Source::Party(principal.partner_code().map_or_else(role, str::to_owned))
+            },
+        );
+        let certificate = peer.map(|peer| Arc::clone(&peer.certificate));
+        Self { path, asked, certificate, address, source }
     }
-    Ok(caller)
+}
+
+impl<R: Registry> Keeper<R> {
+    /// Passes a call, or refuses it. Health and reflection are for every principal, registered or not yet.
+    async fn let_in(&self, knock: Knock) -> Result<(Caller, Admission), Status> {
+        let Knock { path, asked, certificate, address, .. } = knock;
+        let caller = match asked {
+            Ok(caller) => caller,
+            Err(rejection) => {
+                // A mistake of somebody known costs what a call costs; its certificate is looked at by whoever asks for more.
+                if rejection.reason.class() == Class::Unauthenticated {
+                    self.limits.charge(address)?;
+                }
+                return Err(status::of_rejection(&rejection));
+            }
+        };
+        let is_known = self.limits.knows(&caller.party);
+        let certificate = certificate.filter(|_| path.starts_with(OURS));
+        let Some(certificate) = certificate else {
+            let admitted =
+                if is_known { self.limits.enter(&caller) } else { self.limits.enter_from(address) };
+            return admitted.map(|admission| (caller, admission));
+        };
+        if !is_known {
+            self.limits.charge(address)?;
+        }
+        if let Err(refused) = self.registry.require(&caller, &certificate).await {
+            // Of somebody known only: the others have paid for the question.
+            if is_known && refused.code() == Code::Unauthenticated {
+                self.limits.charge(address)?;
+            }
+            return Err(refused);
+        }
+        self.limits.enter(&caller).map(|admission| (caller, admission))
+    }
 }
 
 async fn serve<S, B>(
     mut inner: S,
-    mut request: http::Request<B>,
-    caller: Caller,
-    started: Instant,
+    request: http::Request<B>,
+    (caller, admission): (Caller, Admission),
+    idle_max: Duration,
 ) -> Result<http::Response<Body>, S::Error>
 where
-    S: Service<http::Request<B>, Response = http::Response<Body>>,
+    S: Service<http::Request<Body>, Response = http::Response<Body>>,
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let path = request.uri().path().to_owned();
-    // The party as logs name it: a partner's code, never a person.
-    let party = caller.request_scope();
+    let activity = Arc::new(Activity::new(idle_max));
+    let metered = |body| Body::new(Metered::new(body, admission.clone(), Arc::clone(&activity)));
+    let mut request = request.map(metered);
     request.extensions_mut().insert(Arc::new(caller));
-    let response = if path.starts_with(OURS) {
-        let allowed = deadline::of_call(request.headers());
-        match tokio::time::timeout(allowed, inner.call(request)).await {
-            Ok(response) => response?,
-            Err(_) => status::of_deadline().into_http(),
-        }
-    } else {
-        // Watching health and asking for descriptors are streams: they end with their connection.
-        inner.call(request).await?
-    };
-    let said = Status::from_header_map(response.headers());
-    let unreadable = said.as_ref().and_then(status::of_unreadable);
-    log(&path, &party, unreadable.as_ref().or(said.as_ref()), started);
-    Ok(unreadable.map_or(response, Status::into_http))
+    request.extensions_mut().insert(admission.clone());
+    let response = inner.call(request).await?;
+    // An answer without a body is sent with its head: nothing is left that a place were kept for.
+    if response.body().is_end_stream() {
+        return Ok(response);
+    }
+    Ok(response.map(|body| Body::new(Held::new(body, admission, activity))))
 }
 
-/// One line per call. Refusals that a caller must see to are information, successes are detail, our own faults are errors.
-fn log(path: &str, party: &str, status: Option<&Status>, started: Instant) {
+/// Successes are detail. Refusals are for callers to see to, and our own faults are errors: both are told as often as
+/// [`refusals`] lets them.
+fn log(path: &str, source: &Source, status: Option<&Status>, started: Instant) {
     let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     let method = if TABLE.iter().any(|row| row.method == path) { path } else { "unknown" };
-    match status.map(Status::code) {
-        None | Some(tonic::Code::Ok) => tracing::debug!(method, party, elapsed_us, "served"),
-        // What is Unknown is a request that its caller cut off.
-        Some(code @ (tonic::Code::Internal | tonic::Code::DataLoss)) => {
-            tracing::error!(method, party, elapsed_us, ?code, "failed");
-        }
-        Some(code) => tracing::info!(method, party, elapsed_us, ?code, "refused"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::convert::Infallible;
-
-    use tonic::Code;
-    use tonic_types::StatusExt;
-
-    use super::*;
-    use crate::peer::{Principal, TrustDomain};
-
-    /// Knows everybody, or nobody.
-    struct Everybody(bool);
-
-    impl Registry for Everybody {
-        async fn require(&self, _caller: &Caller, _certificate: &PeerCertificate) -> Result<(), Status> {
-            if self.0 { Ok(()) } else { Err(Status::unauthenticated("nobody knows you")) }
-        }
-    }
-
-    fn call(path: &str, timeout: &str) -> http::Request<()> {
-        let domain = TrustDomain::parse("alliance.example").unwrap();
-        let principal = Principal::from_path("partner/airline/partner/till-7", &domain).map(Arc::new);
-        let certificate = Arc::new(PeerCertificate::of(b"a certificate"));
-        let peer = PeerInfo { principal, certificate, remote: "127.0.0.1:1".parse().unwrap() };
-        http::Request::builder().uri(path).header("grpc-timeout", timeout).extension(peer).body(()).unwrap()
-    }
-
-    /// The status of a call whose handler never answers.
-    async fn of_a_call_that_hangs(registry: Everybody, request: http::Request<()>) -> Status {
-        let hanging = tower::service_fn(|_: http::Request<()>| {
-            std::future::pending::<Result<http::Response<Body>, Infallible>>()
-        });
-        let mut gated = Gate::new(Arc::new(registry)).layer(hanging);
-        let Ok(response) = gated.call(request).await;
-        Status::from_header_map(response.headers()).unwrap()
-    }
-
-    #[tokio::test]
-    async fn a_call_that_hangs_is_told_that_its_deadline_passed_and_to_ask_again() {
-        for timeout in ["1n", "5m", "20m"] {
-            let request = call("/pointbridge.v1.ExchangeService/PrepareExchange", timeout);
-            let status = of_a_call_that_hangs(Everybody(true), request).await;
-            assert_eq!(status.code(), Code::DeadlineExceeded, "{timeout}");
-            let details = status.get_error_details();
-            assert_eq!(details.error_info().map(|info| info.reason.as_str()), Some("DEADLINE_EXCEEDED"));
-            assert!(details.retry_info().is_some());
-        }
-    }
-
-    #[tokio::test]
-    async fn who_may_not_call_is_told_so_before_anything_is_read() {
-        let status =
-            of_a_call_that_hangs(Everybody(true), call("/pointbridge.v1.PartnerService/CreatePartner", "1H"))
-                .await;
-        assert_eq!(status.code(), Code::PermissionDenied);
-        let status =
-            of_a_call_that_hangs(Everybody(true), call("/pointbridge.v1.PartnerService/Nothing", "1H")).await;
-        assert_eq!(status.code(), Code::Unimplemented);
-        let status =
-            of_a_call_that_hangs(Everybody(false), call("/pointbridge.v1.LedgerService/GetBalance", "1H"))
-                .await;
-        assert_eq!(status.code(), Code::Unauthenticated);
+    let Some(status) = status.filter(|status| status.code() != Code::Ok) else {
+        return tracing::debug!(method, %source, elapsed_us, "served");
+    };
+    let code = status.code();
+    // What is Unknown is a request that its caller cut off.
+    let is_ours = matches!(code, Code::Internal | Code::DataLoss);
+    let kind = if is_ours { Kind::Fault } else { Kind::Refusal };
+    let reason = status::reason_of(status);
+    let Some(left_out) = refusals::admit(source.clone(), reason, kind) else { return };
+    if is_ours {
+        tracing::error!(method, %source, elapsed_us, ?code, reason, left_out, "failed");
+    } else {
+        tracing::info!(method, %source, elapsed_us, ?code, reason, left_out, "refused");
     }
 }

@@ -19,6 +19,7 @@ use crate::authz::caller_of;
 use crate::config::Environment;
 use crate::gate::Registry;
 use crate::keys::KeyRing;
+use crate::limits::Admission;
 use crate::peer::PeerCertificate;
 use crate::status;
 
@@ -73,6 +74,8 @@ impl<S: Store> Hub<S> {
         parse: impl FnOnce(R) -> Result<C, Rejection>,
     ) -> Result<Arc<Record>, Status> {
         let caller = caller_of(&request)?;
+        // A write counts among its caller's calls until it is done, whoever still waits for it.
+        let place = request.extensions().get::<Admission>().map(Admission::kept);
         let message = request.into_inner();
         let request_id = Uuid::try_parse(message.request_id()).map_err(|_| refuse_request_id())?;
         let validate_only = message.validate_only();
@@ -80,7 +83,11 @@ impl<S: Store> Hub<S> {
         let context = Context { caller: (*caller).clone(), seed: draw_seed() };
         let envelope = Envelope::new(context, request_id, validate_only, Box::new(command));
         let envelope = envelope.map_err(|_| status::of_fault("the request has no canonical form"))?;
-        let record = self.engine.submit(envelope).await.map_err(|failure| status::of_failure(&failure))?;
+        let record = self
+            .engine
+            .submit_keeping(envelope, place)
+            .await
+            .map_err(|failure| status::of_failure(&failure))?;
         if changes_admission(record.kind) {
             self.admissions.forget();
         }

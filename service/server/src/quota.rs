@@ -1,7 +1,6 @@
 //! What a caller has left of the limits that the hub keeps for its partner.
 //!
-//! Who keeps a limit puts it into the request's extensions on the way in; WhoAmI tells what it finds there. Absent on
-//! purpose: the limits themselves.
+//! WhoAmI tells it. Absent on purpose: the limits themselves.
 
 /// What is left of one limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +13,6 @@ pub struct Quota {
     pub remaining: u64,
 }
 
-/// The limits of a request's caller, as an extension of the request.
+/// The limits of a request's caller.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Quotas(pub Vec<Quota>);

@@ -30,12 +30,12 @@ use crate::config::{Config, DATABASE_FILE, Environment};
 use crate::gate::Gate;
 use crate::hub::{Hub, draw_seed};
 use crate::keys::KeyRing;
+use crate::limits::{Allowance, MESSAGE_BYTES_MAX};
+use crate::refusals;
 use crate::rpc::Services;
 use crate::transport;
 use crate::trust::{self, Trust};
 
-/// The largest request: 256 KiB. The largest that the interface allows, an agreement of 16 directions, has 12 KiB.
-const REQUEST_BYTES_MAX: usize = 256 * 1024;
 /// The largest question about health and services: names.
 const QUESTION_BYTES_MAX: usize = 16 * 1024;
 /// The largest answer: 4 MiB. A page of 500 exchanges has about 1 MiB.
@@ -79,6 +79,7 @@ pub struct Ready {
     lame_duck: Duration,
     reflection: bool,
     environment: Environment,
+    allowance: Allowance,
     /// Where it listens.
     pub address: SocketAddr,
 }
@@ -130,6 +131,7 @@ impl Ready {
             lame_duck: config.lame_duck,
             reflection: config.reflection,
             environment: config.environment,
+            allowance: config.allowance,
             address,
         })
     }
@@ -148,8 +150,18 @@ impl Ready {
     /// # Errors
     /// Where keys or certificates cannot be used.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send) -> anyhow::Result<Stopped> {
-        let Self { listener, store, keys, connections, times, lame_duck, reflection, environment, address } =
-            self;
+        let Self {
+            listener,
+            store,
+            keys,
+            connections,
+            times,
+            lame_duck,
+            reflection,
+            environment,
+            allowance,
+            address,
+        } = self;
         let (engine, running) =
             pointbridge_engine::start(Arc::clone(&store), EngineOptions::new(Arc::new(draw_seed)));
         let (reporter, health) = tonic_health::server::health_reporter();
@@ -163,10 +175,12 @@ impl Ready {
         let (go_down, going_down) = watch::channel(false);
         let reloading = tokio::spawn(trust::keep_current(Arc::clone(&connections.trust)));
         let incoming = acceptor::incoming(listener, connections, going_down.clone());
-        let gated = Gate::new(hub).layer(routes.prepare());
+        let gated = Gate::new(hub, allowance).layer(routes.prepare());
         let mut transport = tokio::spawn(transport::serve(incoming, gated, times, going_down));
         tracing::info!(%address, "serving");
+        let telling = tokio::spawn(tell_refusals());
         let mut broken = wait(&running, stop).await;
+        telling.abort();
         tracing::info!("going down");
         tell_health(&reporter, ServingStatus::NotServing).await;
         if broken.is_none() {
@@ -192,6 +206,7 @@ impl Ready {
             return Ok(Stopped::Broken(what));
         }
         let is_whole = finish(running, store).await && is_whole;
+        refusals::tell_all();
         Ok(if is_whole { Stopped::Asked } else { Stopped::Hard })
     }
 }
@@ -217,6 +232,15 @@ async fn tell_health(reporter: &HealthReporter, status: ServingStatus) {
     }
 }
 
+/// Has the counts of refusals told that came after the last line of their kind, for as long as it is run.
+async fn tell_refusals() {
+    let mut ticks = tokio::time::interval(refusals::INTERVAL);
+    loop {
+        ticks.tick().await;
+        refusals::tell_left_out();
+    }
+}
+
 /// Waits for somebody to ask for an end (`None`) or for an invariant to break (what it was).
 async fn wait(running: &Running, stop: impl Future<Output = ()>) -> Option<String> {
     tokio::select! {
@@ -233,7 +257,7 @@ fn moved(now: Timestamp, offset_micros: i64) -> Timestamp {
 macro_rules! bounded {
     ($server:ident, $services:expr) => {
         $server::new($services.clone())
-            .max_decoding_message_size(REQUEST_BYTES_MAX)
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(ANSWER_BYTES_MAX)
     };
 }

@@ -16,7 +16,12 @@ pub fn start_logging(filter: Option<&str>) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(filter.unwrap_or(FILTER_DEFAULT)).map_err(|error| {
         anyhow::anyhow!("the log filter cannot be read: {error}; use a level such as info or debug")
     })?;
-    let logger = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that cannot be written, as on a full disk, is lost: complaining of it on the same stream would end the process.
+    let logger = tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     let _ = logger.try_init();
     Ok(())
 }

@@ -32,9 +32,11 @@ pub(super) async fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     // Draws only on a terminal; a large database takes minutes.
     let progress = ProgressBar::new_spinner().with_message("reading every row");
     progress.enable_steady_tick(Duration::from_millis(100));
-    let report = pointbridge_check::run(&store).await?;
+    let report = pointbridge_check::run(&store).await;
     progress.finish_and_clear();
+    // Also where it failed: closing moves the log of a hub that was killed into the database.
     store.close().await;
+    let report = report?;
     if args.json {
         out::line(report.to_json());
     } else {

@@ -47,6 +47,15 @@ pub(super) struct ServeArgs {
     /// Whether callers may list services by reflection, as grpcurl does. On if nothing else says so.
     #[arg(long, env = "POINTBRIDGE_REFLECTION", value_name = "BOOL")]
     reflection: Option<bool>,
+    /// How many calls each partner may make per second in the long run, 2000 if nothing else says so.
+    #[arg(long, env = "POINTBRIDGE_RATE_PER_SECOND", value_name = "CALLS")]
+    rate_per_second: Option<u32>,
+    /// How many calls each partner may make at once after a rest, 4000 if nothing else says so.
+    #[arg(long, env = "POINTBRIDGE_RATE_BURST", value_name = "CALLS")]
+    rate_burst: Option<u32>,
+    /// How many calls each partner may have under way, 256 if nothing else says so.
+    #[arg(long, env = "POINTBRIDGE_CALLS_IN_FLIGHT_MAX", value_name = "CALLS")]
+    calls_in_flight_max: Option<u32>,
     /// Whether what the hub does counts, as it tells its callers. live if nothing else says so.
     #[arg(long, env = "POINTBRIDGE_ENVIRONMENT", value_name = "ENVIRONMENT")]
     environment: Option<Environment>,
@@ -71,6 +80,9 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         lame_duck_seconds: args.lame_duck_seconds,
         log: args.log,
         reflection: args.reflection,
+        rate_per_second: args.rate_per_second,
+        rate_burst: args.rate_burst,
+        calls_in_flight_max: args.calls_in_flight_max,
         environment: args.environment,
     };
     let config = ConfigFile::read(&data)?.overridden_by(flags).resolve(&data)?;

@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status};
 use super::{Services, found, page_of, parsed, read};
 use crate::authz::{caller_of, peer_of};
 use crate::hub::scope;
-use crate::quota::Quotas;
+use crate::limits::Admission;
 use crate::status::of_fault;
 use crate::wire::page::page;
 use crate::wire::{approval, credential, id, partner as wire, text};
@@ -118,7 +118,7 @@ impl<S: Store> PartnerService for Services<S> {
         request: Request<v1::WhoAmIRequest>,
     ) -> Result<Response<v1::WhoAmIResponse>, Status> {
         let (caller, peer) = (caller_of(&request)?, peer_of(&request)?);
-        let quotas = request.extensions().get::<Quotas>().cloned().unwrap_or_default();
+        let quotas = request.extensions().get::<Admission>().map(Admission::quotas).unwrap_or_default();
         let admission = self.hub.store.admission(caller.partner(), &peer.certificate.fingerprint).await;
         let (admission, environment) = (&read(admission)?, self.hub.environment);
         let principal = peer.principal.as_ref().map_err(|error| of_fault(&error.to_string()))?;

@@ -19,6 +19,8 @@ mod code {
     pub(super) const MISUSE: i32 = 21;
     pub(super) const RANGE: i32 = 25;
     pub(super) const NOTADB: i32 = 26;
+    /// Of IOERR: a write that failed.
+    pub(super) const IOERR_WRITE: i32 = 778;
     /// Of IOERR: a write, a sync of file or folder, and a truncation that failed.
     pub(super) const NOT_WRITTEN: [i32; 4] = [778, 1034, 1290, 1546];
 }
@@ -39,11 +41,15 @@ pub(crate) fn of(error: sqlx::Error) -> StoreError {
     }
 }
 
-/// The seam's error for one that a commit answered with. The commit's bytes may have reached the file where writing or
-/// syncing it failed, so that only what SQLite refused before writing is known not to be there.
+/// The seam's error for one that a commit answered with. All of a commit's bytes may be in the file where syncing them failed,
+/// so that what became of it is not known. Where a write failed, its last frame is not whole: its checksum, which goes over
+/// all frames before it too, keeps it from ever counting.
 pub(crate) fn of_commit(error: sqlx::Error) -> StoreError {
     let is_known = match &error {
-        sqlx::Error::Database(error) => primary(error.as_ref()) != Some(code::IOERR),
+        sqlx::Error::Database(error) => {
+            let extended = extended(error.as_ref());
+            extended == Some(code::IOERR_WRITE) || extended.map(primary) != Some(code::IOERR)
+        }
         _ => false,
     };
     if is_known { of(error) } else { StoreError::OutcomeUnknown(error.to_string()) }
@@ -54,16 +60,20 @@ pub(crate) fn broken(what: &str) -> StoreError {
     StoreError::Broken(what.to_owned())
 }
 
-fn primary(error: &dyn DatabaseError) -> Option<i32> {
-    error.code()?.parse::<i32>().ok().map(|extended| extended & 0xff)
+fn extended(error: &dyn DatabaseError) -> Option<i32> {
+    error.code()?.parse::<i32>().ok()
+}
+
+const fn primary(extended: i32) -> i32 {
+    extended & 0xff
 }
 
 fn of_database(error: &dyn DatabaseError) -> StoreError {
-    let extended = error.code().and_then(|code| code.parse::<i32>().ok());
+    let extended = extended(error);
     if extended.is_some_and(|code| code::NOT_WRITTEN.contains(&code)) {
         return StoreError::Full(error.message().to_owned());
     }
-    of_code(extended.map(|code| code & 0xff), error.message())
+    of_code(extended.map(primary), error.message())
 }
 
 fn of_code(primary: Option<i32>, message: &str) -> StoreError {
@@ -89,7 +99,76 @@ fn of_code(primary: Option<i32>, message: &str) -> StoreError {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+    use std::error::Error;
+    use std::fmt;
+
+    use sqlx::error::ErrorKind;
+
     use super::*;
+
+    /// What SQLite would answer with an extended code.
+    #[derive(Debug)]
+    struct Told(i32);
+
+    impl fmt::Display for Told {
+        fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(out, "{}", self.0)
+        }
+    }
+
+    impl Error for Told {}
+
+    impl DatabaseError for Told {
+        fn message(&self) -> &'static str {
+            "why"
+        }
+
+        fn code(&self) -> Option<Cow<'_, str>> {
+            Some(self.0.to_string().into())
+        }
+
+        fn as_error(&self) -> &(dyn Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn as_error_mut(&mut self) -> &mut (dyn Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn into_error(self: Box<Self>) -> Box<dyn Error + Send + Sync + 'static> {
+            self
+        }
+
+        fn kind(&self) -> ErrorKind {
+            ErrorKind::Other
+        }
+    }
+
+    #[test]
+    fn of_faults_of_a_commit_only_what_was_written_in_full_and_not_synced_is_not_known() {
+        let full = StoreError::Full("why".to_owned());
+        let unknown = || StoreError::OutcomeUnknown(String::new());
+        for (code, statement, commit) in [
+            (13, full.clone(), full.clone()),
+            // IOERR_WRITE; IOERR_FSYNC, IOERR_DIR_FSYNC, IOERR_TRUNCATE.
+            (778, full.clone(), full.clone()),
+            (1034, full.clone(), unknown()),
+            (1290, full.clone(), unknown()),
+            (1546, full, unknown()),
+            // IOERR, IOERR_READ: reading failed on the way.
+            (10, StoreError::Unavailable("why".to_owned()), unknown()),
+            (266, StoreError::Unavailable("why".to_owned()), unknown()),
+            (5, StoreError::Unavailable("why".to_owned()), StoreError::Unavailable("why".to_owned())),
+        ] {
+            let told = || sqlx::Error::Database(Box::new(Told(code)));
+            assert_eq!(of(told()), statement, "{code}");
+            match (of_commit(told()), commit) {
+                (StoreError::OutcomeUnknown(_), StoreError::OutcomeUnknown(_)) => {}
+                (found, expected) => assert_eq!(found, expected, "{code}"),
+            }
+        }
+    }
 
     #[test]
     fn each_result_code_answers_as_what_it_is() {

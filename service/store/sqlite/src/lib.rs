@@ -17,6 +17,7 @@ mod columns;
 mod due;
 mod error;
 mod facts;
+mod files;
 mod keys;
 mod load;
 mod open;

@@ -15,6 +15,7 @@ use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 
 use crate::error;
+use crate::files::{self, Mark};
 use crate::options::{Clock, Options, StatementHook};
 use crate::rows::Cells;
 use crate::schema;
@@ -52,6 +53,8 @@ pub struct SqliteStore {
     engine_readers: SqlitePool,
     time: Time,
     hook: Option<StatementHook>,
+    /// Goes last.
+    mark: Mark,
 }
 
 impl SqliteStore {
@@ -63,20 +66,21 @@ impl SqliteStore {
     pub async fn open(options: Options) -> Result<Self, StoreError> {
         let Options { path, clock, statement_hook, readers, migrate } = options;
         if migrate {
+            files::require_log(&path)?;
+            files::require_contents(&path)?;
             create_file(&path)?;
         }
+        let foreign = Mark::of_another(&path);
         let mut conn = connect(&path).await?;
-        check_version(&mut conn).await?;
-        if migrate {
-            schema::migrate(&mut conn).await?;
-        } else {
-            schema::require_current(&mut conn).await?;
-        }
+        let done = make_current(&mut conn, migrate).await;
+        let (conn, ()) = kept(conn, done, &path).await?;
+        let mark = if migrate { Mark::leave(&path)? } else { foreign };
         let writer = Arc::new(Mutex::new(Writer { conn, may_be_open: false }));
-        found(&writer, &clock).await?;
+        found(&writer, &clock).await.map_err(|error| files::explained(&path, error))?;
         let engine_readers = readers_of(&path, ENGINE_READERS).await?;
         let readers = readers_of(&path, readers).await?;
-        Ok(Self { writer, readers, engine_readers, time: Time::new(clock), hook: statement_hook })
+        let time = Time::new(clock);
+        Ok(Self { writer, readers, engine_readers, time, hook: statement_hook, mark })
     }
 
     /// Brings the schema of a database up to date, and makes the database where there is none. Nothing happens where it is
@@ -86,11 +90,13 @@ impl SqliteStore {
     /// [`StoreError::Schema`] where the database has migrations that this program does not know, or others under the same
     /// numbers.
     pub async fn migrate(path: &Path) -> Result<(), StoreError> {
+        files::require_log(path)?;
         create_file(path)?;
+        let mark = Mark::of_another(path);
         let mut conn = connect(path).await?;
-        check_version(&mut conn).await?;
-        schema::migrate(&mut conn).await?;
-        conn.close().await.map_err(error::of)
+        let done = schema::migrate(&mut conn).await;
+        let (conn, ()) = kept(conn, done, path).await?;
+        close(conn, mark).await
     }
 
     /// The names of the migrations that [`SqliteStore::migrate`] would run, oldest first; all of them where there is no
@@ -102,9 +108,12 @@ impl SqliteStore {
         if !path.exists() {
             return Ok(schema::all());
         }
+        files::require_log(path)?;
+        let mark = Mark::of_another(path);
         let mut conn = connect(path).await?;
-        let pending = schema::pending(&mut conn).await?;
-        conn.close().await.map_err(error::of)?;
+        let done = schema::pending(&mut conn).await;
+        let (conn, pending) = kept(conn, done, path).await?;
+        close(conn, mark).await?;
         Ok(pending)
     }
 
@@ -129,6 +138,7 @@ impl SqliteStore {
         if let Err(error) = writer.into_inner().conn.close().await {
             tracing::warn!(%error, "the write-ahead log stays beside the database");
         }
+        drop(self.mark);
     }
 
     /// The writer, in a transaction.
@@ -183,7 +193,40 @@ async fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("cache_size", WRITER_CACHE);
-    options.connect().await.map_err(error::of)
+    let mut conn =
+        options.connect().await.map_err(error::of).map_err(|error| files::explained(path, error))?;
+    let checked = match check_version(&mut conn).await {
+        Ok(()) => files::require_durable(&mut conn).await,
+        refused => refused,
+    };
+    kept(conn, checked, path).await.map(|(conn, ())| conn)
+}
+
+async fn make_current(conn: &mut SqliteConnection, migrate: bool) -> Result<(), StoreError> {
+    if migrate { schema::migrate(conn).await } else { schema::require_current(conn).await }
+}
+
+/// The connection with what was done on it. Where that failed, the connection is closed before it is told, so that whoever
+/// looks at the files next finds the log either there or moved into the database.
+async fn kept<T>(
+    conn: SqliteConnection,
+    done: Result<T, StoreError>,
+    path: &Path,
+) -> Result<(SqliteConnection, T), StoreError> {
+    match done {
+        Ok(done) => Ok((conn, done)),
+        Err(error) => {
+            let _ = conn.close().await;
+            Err(files::explained(path, error))
+        }
+    }
+}
+
+/// Closes a connection that may be the last one.
+async fn close(conn: SqliteConnection, mark: Mark) -> Result<(), StoreError> {
+    conn.close().await.map_err(error::of)?;
+    drop(mark);
+    Ok(())
 }
 
 /// Makes an empty file that only its owner can read, before SQLite would make one that everybody can. The log beside the

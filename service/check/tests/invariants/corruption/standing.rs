@@ -120,7 +120,7 @@ fn effects() -> Vec<Case> {
         // Done under the name of an approval that was rejected.
         case(effect, |rows| {
             forge(rows, at::RESUMPTION, |content| {
-                content["body"]["standing"]["approval_id"] = json!(id("apr", 2))
+                content["body"]["standing"]["approval_id"] = json!(id("apr", 2));
             });
         }),
     ]
