@@ -1,8 +1,8 @@
 //! Deadlines: how long a call may take, its reading included.
 //!
-//! A caller says so in `grpc-timeout`; the hub has a limit of its own. The gRPC library has a time-out too, which stands
-//! outside of every layer and answers CANCELLED: ours ends a little earlier, so that callers get DEADLINE_EXCEEDED and what
-//! to do. A deadline ends the waiting, never a write: the engine has it by then, and a retry with the same request id tells.
+//! A caller says so in `grpc-timeout`; the hub has a limit of its own. The caller's library ends the call by itself when the
+//! time is over: ours ends a little earlier, so that callers get the hub's DEADLINE_EXCEEDED and what to do. A deadline ends
+//! the waiting, never a write: the engine has it by then, and a retry with the same request id tells.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use http::HeaderMap;
 /// The longest that the hub lets a unary call take.
 const CALL_MAX: Duration = Duration::from_secs(10);
 
-/// How much earlier than the library's time-out ours ends: timers go by milliseconds.
+/// How much earlier than the caller's own clock ours ends: timers go by milliseconds.
 const MARGIN: Duration = Duration::from_millis(3);
 
 /// The header of a caller's deadline.

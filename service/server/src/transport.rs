@@ -57,9 +57,6 @@ const HEADER_BYTES_MAX: u32 = 8 * 1024;
 const PENDING_RESETS_MAX: usize = 20;
 /// Streams that the hub may have to reset for what a client does wrong.
 const LOCAL_RESETS_MAX: usize = 128;
-/// A silent connection is asked whether it lives, and how long it may take to say so.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long calls under way may take once their connection has been told to end.
 const GRACE: Duration = Duration::from_secs(30);
 /// How often a connection's certificate is looked at while nobody calls: so that streams end too.
@@ -76,6 +73,10 @@ pub struct Options {
     pub first_words_timeout: Duration,
     /// How long a client whose certificate is trusted no more is told why before its connection ends.
     pub distrusted_grace: Duration,
+    /// After how long a silent connection is asked whether it lives.
+    pub keepalive_interval: Duration,
+    /// How long it may take to say so.
+    pub keepalive_timeout: Duration,
 }
 
 impl Default for Options {
@@ -84,6 +85,8 @@ impl Default for Options {
             age: Duration::from_mins(15),
             first_words_timeout: Duration::from_secs(10),
             distrusted_grace: Duration::from_secs(10),
+            keepalive_interval: Duration::from_secs(30),
+            keepalive_timeout: Duration::from_secs(10),
         }
     }
 }
@@ -140,7 +143,7 @@ where
         }
     };
     let calls = Calls { service, peer, draining: draining.clone() };
-    let mut served = pin!(protocol().serve_connection(TokioIo::new(connection), calls));
+    let mut served = pin!(protocol(options).serve_connection(TokioIo::new(connection), calls));
     let end = tokio::select! {
         // How it ended is the client's business, and a flood of broken ones none for the log.
         _ = &mut served => return,
@@ -156,7 +159,7 @@ where
     }
 }
 
-fn protocol() -> http2::Builder<TokioExecutor> {
+fn protocol(options: Options) -> http2::Builder<TokioExecutor> {
     let mut protocol = http2::Builder::new(TokioExecutor::new());
     protocol
         .timer(TokioTimer::new())
@@ -167,8 +170,8 @@ fn protocol() -> http2::Builder<TokioExecutor> {
         .max_header_list_size(HEADER_BYTES_MAX)
         .max_pending_accept_reset_streams(PENDING_RESETS_MAX)
         .max_local_error_reset_streams(LOCAL_RESETS_MAX)
-        .keep_alive_interval(KEEPALIVE_INTERVAL)
-        .keep_alive_timeout(KEEPALIVE_TIMEOUT);
+        .keep_alive_interval(options.keepalive_interval)
+        .keep_alive_timeout(options.keepalive_timeout);
     protocol
 }
 

@@ -18,9 +18,11 @@ use crate::pki::Issued;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
+const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
 const END_HEADERS: u8 = 4;
+const ACK: u8 = 1;
 const ENHANCE_YOUR_CALM: u32 = 11;
 /// `:method POST`, `:scheme https`, `:path /` as one byte each.
 const FIELDS: [u8; 3] = [0x83, 0x87, 0x84];
@@ -34,7 +36,12 @@ struct Served {
 }
 
 fn options() -> Options {
-    Options { age: Duration::from_hours(1), first_words_timeout: PATIENCE, distrusted_grace: PATIENCE }
+    Options {
+        age: Duration::from_hours(1),
+        first_words_timeout: PATIENCE,
+        distrusted_grace: PATIENCE,
+        ..Options::default()
+    }
 }
 
 async fn serve_silence(options: Options) -> Served {
@@ -225,6 +232,31 @@ async fn a_client_that_never_begins_to_speak_is_cut() {
         assert!(began.elapsed() < PATIENCE, "the one that spoke is not served");
         sleep(Duration::from_millis(5)).await;
     }
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_say_that_it_lives_is_cut() {
+    let served = serve_silence(Options {
+        keepalive_interval: Duration::from_millis(100),
+        keepalive_timeout: Duration::from_millis(200),
+        ..options()
+    })
+    .await;
+    let mut dead = Raw::open(&served).await;
+    dead.send(&frame(HEADERS, END_HEADERS, 1, &FIELDS)).await;
+    let asked = dead.until(PING).await.pop().unwrap();
+    assert_eq!(asked.payload.len(), 8);
+    // Not a word of an answer; a call under way is none either.
+    while dead.next().await.is_some() {}
+
+    let mut alive = Raw::open(&served).await;
+    for _ in 0..5 {
+        let asked = alive.until(PING).await.pop().unwrap();
+        alive.send(&frame(PING, ACK, 0, &asked.payload)).await;
+    }
+    let defaults = Options::default();
+    let seconds = (defaults.keepalive_interval.as_secs(), defaults.keepalive_timeout.as_secs());
+    assert_eq!(seconds, (30, 10));
 }
 
 #[test]
