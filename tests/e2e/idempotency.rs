@@ -1,6 +1,6 @@
 //! One effect per request id: a repeated call answers with the bytes of the first answer, whatever happened between.
 
-use pointbridge_client::v1;
+use pointbridge_client::{Client, v1};
 use prost::Message;
 use tonic::Code;
 
@@ -23,6 +23,15 @@ struct Diary<'a> {
     made: Vec<Made>,
 }
 
+/// A client of a partner's systems, or of one of the operator's two people.
+async fn client_of(hub: &Hub, partner: &str) -> Client {
+    match partner {
+        "operator" => hub.operator().await,
+        "second operator" => hub.client("operator/zhao").await,
+        code => hub.partner(code).await,
+    }
+}
+
 impl Diary<'_> {
     async fn make<A: Message + Default>(
         &mut self,
@@ -30,14 +39,9 @@ impl Diary<'_> {
         method: &'static str,
         request: impl Message,
     ) -> A {
-        let client = match partner {
-            "operator" => &self.scene.operator,
-            "airline" => &self.scene.airline,
-            "market" => &self.scene.market,
-            _ => &self.scene.babycare,
-        };
+        let client = client_of(&self.scene.hub, partner).await;
         let request = request.encode_to_vec();
-        let answer = send(client, &full(method), request.clone()).await.unwrap();
+        let answer = send(&client, &full(method), request.clone()).await.unwrap();
         let decoded = A::decode(&*answer).unwrap();
         self.made.push(Made { method, partner, request, answer });
         decoded
@@ -86,6 +90,31 @@ impl Diary<'_> {
             self.make("market", "MemberService/WithdrawConsent", request).await;
     }
 
+    /// A partner suspended and resumed by two people, who then disagree about a correction; a certificate pinned and one
+    /// revoked; a signing key.
+    async fn stand(&mut self, program: &str) {
+        let (wang, zhao) = ("operator", "second operator");
+        let request = asks::suspend("cinema");
+        let _: v1::SuspendPartnerResponse = self.make(wang, "PartnerService/SuspendPartner", request).await;
+        let request = asks::resume("cinema");
+        let asked: v1::ResumePartnerResponse = self.make(wang, "PartnerService/ResumePartner", request).await;
+        let request = asks::approve(&asked.approval.unwrap());
+        let _: v1::ApproveResponse = self.make(zhao, "ApprovalService/Approve", request).await;
+        let request = asks::adjust(&self.scene.li_points, "5");
+        let asked: v1::AdjustPointsResponse = self.make(wang, "LedgerService/AdjustPoints", request).await;
+        let request = asks::reject(&asked.approval.unwrap());
+        let _: v1::RejectResponse = self.make(zhao, "ApprovalService/Reject", request).await;
+        let pem = self.scene.hub.certificate_pem("partner/cinema/partner/till-7");
+        let request = asks::add_certificate("cinema", &pem);
+        let _: v1::AddCertificateResponse = self.make(wang, "PartnerService/AddCertificate", request).await;
+        let request = asks::revoke_certificate(&"0".repeat(64));
+        let _: v1::RevokeCertificateResponse =
+            self.make(wang, "PartnerService/RevokeCertificate", request).await;
+        let request = asks::register_key(program, "2026-11");
+        let _: v1::RegisterSigningKeyResponse =
+            self.make("babycare", "PartnerService/RegisterSigningKey", request).await;
+    }
+
     /// Points for Ms Li, one exchange that is committed and reversed, and one that is aborted.
     async fn exchange(&mut self) {
         let scene = self.scene;
@@ -118,16 +147,13 @@ async fn make_one_of_each(scene: &Scene) -> Vec<Made> {
     let program = diary.agree().await;
     diary.enrol(&program).await;
     diary.exchange().await;
+    diary.stand(&program).await;
     diary.made
 }
 
 async fn repeat_all(hub: &Hub, made: &[Made], when: &str) {
-    let operator = hub.operator().await;
     for one in made {
-        let client = match one.partner {
-            "operator" => operator.clone(),
-            code => hub.partner(code).await,
-        };
+        let client = client_of(hub, one.partner).await;
         let again = send(&client, &full(one.method), one.request.clone()).await;
         let again = again.unwrap_or_else(|status| panic!("{} {when}: {status:?}", one.method));
         assert_eq!(again, one.answer, "{} {when} answers other bytes", one.method);

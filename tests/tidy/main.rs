@@ -10,6 +10,7 @@ mod docs;
 mod edges;
 mod house;
 mod migrations;
+mod promises;
 mod purity;
 mod refusals;
 mod shape;

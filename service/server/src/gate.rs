@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body::Body as HttpBody;
 use pointbridge_core::caller::Caller;
-use pointbridge_core::rejection::{Class, Rejection};
+use pointbridge_core::rejection::{Class, Reason, Rejection};
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
@@ -187,7 +187,7 @@ impl Knock {
 }
 
 impl<R: Registry> Keeper<R> {
-    /// Passes a call, or refuses it. Health and reflection are for every principal, registered or not yet.
+    /// Passes a call, or refuses it.
     async fn let_in(&self, knock: Knock) -> Result<(Caller, Admission), Status> {
         let Knock { path, asked, certificate, address, .. } = knock;
         let caller = match asked {
@@ -201,24 +201,33 @@ impl<R: Registry> Keeper<R> {
             }
         };
         let is_known = self.limits.knows(&caller.party);
-        let certificate = certificate.filter(|_| path.starts_with(OURS));
-        let Some(certificate) = certificate else {
-            let admitted =
-                if is_known { self.limits.enter(&caller) } else { self.limits.enter_from(address) };
-            return admitted.map(|admission| (caller, admission));
-        };
         if !is_known {
             self.limits.charge(address)?;
         }
-        if let Err(refused) = self.registry.require(&caller, &certificate).await {
-            // Of somebody known only: the others have paid for the question.
-            if is_known && refused.code() == Code::Unauthenticated {
-                self.limits.charge(address)?;
+        let registered = match certificate {
+            Some(certificate) => self.registry.require(&caller, &certificate).await,
+            None => Ok(()),
+        };
+        let admitted = match registered {
+            Ok(()) => self.limits.enter(&caller)?,
+            Err(refused) if is_open(&path, &refused) => self.limits.enter_from(address)?,
+            Err(refused) => {
+                // Of somebody known only: the others have paid for the question.
+                if is_known && refused.code() == Code::Unauthenticated {
+                    self.limits.charge(address)?;
+                }
+                return Err(refused);
             }
-            return Err(refused);
-        }
-        self.limits.enter(&caller).map(|admission| (caller, admission))
+        };
+        Ok((caller, admitted))
     }
+}
+
+/// Whether a call is served although this was said about its caller: health and reflection are for who is not registered yet
+/// too, and health tells how the hub is even where the store cannot be asked. Revoked is revoked.
+fn is_open(path: &str, refused: &Status) -> bool {
+    let is_unregistered = status::reason_of(refused) == Reason::CertificateUnknown.as_str();
+    !path.starts_with(OURS) && (is_unregistered || refused.code() != Code::Unauthenticated)
 }
 
 async fn serve<S, B>(

@@ -20,7 +20,7 @@ use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 
-use super::stage::Stage;
+use super::stage::{LISTED, Stage};
 use crate::harness::TRUST_DOMAIN;
 
 /// What a caller shows of itself.
@@ -30,6 +30,8 @@ pub(crate) enum Shows {
     Principal(&'static str),
     /// A certificate in order that names this principal, and that the operator has revoked.
     Revoked(&'static str),
+    /// The certificate that stands on the authority's revocation list.
+    Listed,
     /// A certificate by the hub's authority with these URIs.
     Uris(&'static [&'static str]),
     /// No certificate.
@@ -64,7 +66,7 @@ pub(crate) const WHEN_SUSPENDED: [Kind; 2] = [
 ];
 
 /// All others.
-pub(crate) const KINDS: [Kind; 24] = [
+pub(crate) const KINDS: [Kind; 25] = [
     kind("operator", Shows::Principal("operator/wang")),
     // A second person, who may decide what the first one asked for.
     kind("second operator", Shows::Principal("operator/zhao")),
@@ -81,6 +83,7 @@ pub(crate) const KINDS: [Kind; 24] = [
     kind("pirate", Shows::Principal("partner/pirate/partner/till-7")),
     kind("pirate's finance", Shows::Principal("partner/pirate/finance/zhou")),
     kind("market's revoked till", Shows::Revoked("partner/market/partner/till-8")),
+    kind("market's listed till", Shows::Listed),
     kind("cinema's unpinned till", Shows::Principal("partner/cinema/partner/till-8")),
     kind("no URI", Shows::Uris(&[])),
     kind(
@@ -132,6 +135,7 @@ impl Kind {
     pub(crate) fn alert(&self) -> Option<&'static str> {
         match self.shows {
             Shows::Principal(_) | Shows::Revoked(_) | Shows::Uris(_) => None,
+            Shows::Listed => Some("CertificateRevoked"),
             Shows::Nothing => Some("CertificateRequired"),
             Shows::OfAnotherAuthority => Some("UnknownCA"),
             Shows::Expired | Shows::NotYetValid => Some("CertificateExpired"),
@@ -172,6 +176,14 @@ impl Kind {
     }
 
     fn certificate(&self, pki: &Path) -> Option<(CertificateDer<'static>, PrivateKeyDer<'static>)> {
+        if matches!(self.shows, Shows::Listed) {
+            let file = pki.join(LISTED.replace('/', "."));
+            let certificate = CertificateDer::from_pem_file(file.with_added_extension("pem")).unwrap();
+            return Some((
+                certificate,
+                PrivateKeyDer::from_pem_file(file.with_added_extension("key")).unwrap(),
+            ));
+        }
         let till = [format!("spiffe://{TRUST_DOMAIN}/{TILL}")];
         let mut params = CertificateParams::default();
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
@@ -181,7 +193,7 @@ impl Kind {
         let mut uris = till.to_vec();
         let mut authority = pki.to_owned();
         match self.shows {
-            Shows::Nothing => return None,
+            Shows::Nothing | Shows::Listed => return None,
             Shows::Principal(path) | Shows::Revoked(path) => {
                 uris = vec![format!("spiffe://{TRUST_DOMAIN}/{path}")];
             }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pointbridge::peer::{Principal, TrustDomain};
 use pointbridge::pki::{Ca, LeafRequest};
@@ -110,6 +110,16 @@ pub(crate) struct Stage {
     objects: BTreeMap<&'static str, Objects>,
 }
 
+/// The till of the market whose certificate stands on its authority's list.
+pub(crate) const LISTED: &str = "partner/market/partner/till-9";
+
+fn list_as_revoked(ca: &Ca, pki: &Path) {
+    let domain = TrustDomain::parse(TRUST_DOMAIN).unwrap();
+    let till = Principal::from_path(LISTED, &domain).unwrap();
+    ca.issue(&LeafRequest::client(till, 1)).unwrap();
+    run_well(&["pki", "revoke", "--dir", pki.to_str().unwrap(), "--principal", LISTED]);
+}
+
 impl Stage {
     /// Makes the hub and both pairs.
     pub(crate) async fn open() -> Self {
@@ -117,6 +127,7 @@ impl Stage {
         let data = folder.path().join("hub");
         bootstrap(&data);
         let ca = Ca::open(&data.join("pki")).unwrap();
+        list_as_revoked(&ca, &data.join("pki"));
         let hub = Serving::start(&data).await;
         let operator = hub.client("operator.wang").await;
         let mut clients = BTreeMap::new();

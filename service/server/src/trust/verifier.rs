@@ -32,7 +32,7 @@ pub enum Distrust {
     Revoked,
     /// The list that would tell is over.
     CrlExpired,
-    /// It is over, or its authority's certificate is.
+    /// It is not valid now, or its authority's certificate is not.
     Expired,
     /// No authority of the bundle vouches for it any more.
     Unknown,
@@ -53,7 +53,7 @@ impl Distrust {
             ),
             Self::Expired => (
                 Reason::CertificateExpired,
-                "your certificate, or that of its authority, is over: renew it and connect again",
+                "your certificate, or that of its authority, is not valid now: renew it and connect again",
             ),
             Self::Unknown => (
                 Reason::CertificateUnknown,
@@ -69,7 +69,10 @@ impl Distrust {
             CertificateError::Revoked => Self::Revoked,
             CertificateError::ExpiredRevocationList
             | CertificateError::ExpiredRevocationListContext { .. } => Self::CrlExpired,
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. } => Self::Expired,
             _ => Self::Unknown,
         }
     }
@@ -149,7 +152,9 @@ impl ClientVerifier {
                 (Ok(_), Some(_)) => Error::InvalidCertificate(CertificateError::Expired),
                 (Err(error), _) => error,
             };
-            if Distrust::of(&error) < Distrust::of(&gravest) {
+            // Any complaint says more than that another authority did not sign.
+            let says_nothing = matches!(gravest, Error::InvalidCertificate(CertificateError::UnknownIssuer));
+            if says_nothing || Distrust::of(&error) < Distrust::of(&gravest) {
                 gravest = error;
             }
         }
