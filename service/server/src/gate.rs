@@ -9,6 +9,7 @@
 //! the address that it comes from.
 
 mod activity;
+mod leftover;
 mod request_body;
 mod response_body;
 #[cfg(test)]
@@ -140,8 +141,13 @@ where
         Box::pin(async move {
             let (path, source) = (knock.path.clone(), knock.source.clone());
             let call = async {
-                let (caller, admission) = keeper.let_in(knock).await?;
-                Ok(serve(inner, request, (caller, admission), keeper.stream_idle_max).await)
+                match keeper.let_in(knock).await {
+                    Ok(let_in) => Ok(serve(inner, request, let_in, keeper.stream_idle_max).await),
+                    Err(refused) => {
+                        leftover::throw_away(request.into_body()).await;
+                        Err(refused)
+                    }
+                }
             };
             let answered = tokio::time::timeout(allowed, call).await;
             let answered = answered.unwrap_or_else(|_| Err(status::of_deadline()));

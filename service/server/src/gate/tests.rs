@@ -110,6 +110,32 @@ async fn who_may_not_call_is_told_so_before_anything_is_read() {
     }
 }
 
+/// An answer before the end of what is sent would cost the caller its connection.
+#[tokio::test]
+async fn who_is_refused_is_told_once_it_has_sent_its_message_and_also_where_that_never_ends() {
+    type Piece = Result<http_body::Frame<Bytes>, Infallible>;
+    let mut gated = Gate::new(Everybody::known(true), Allowance::default()).layer(tower::service_fn(answer));
+    let path = "/pointbridge.v1.PartnerService/CreatePartner";
+    for (sizes, ends) in [(vec![5, 5], true), (vec![5], false), (vec![MESSAGE_BYTES_MAX, 5], false)] {
+        let (sender, pieces) = mpsc::channel::<Piece>(8);
+        for bytes in &sizes {
+            sender.send(Ok(http_body::Frame::data(Bytes::from(vec![0; *bytes])))).await.unwrap();
+        }
+        let still_sending = (!ends).then_some(sender);
+        let taken = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&taken);
+        let body = StreamBody::new(tokio_stream::StreamExt::map(ReceiverStream::new(pieces), move |piece| {
+            count.fetch_add(1, Ordering::SeqCst);
+            piece
+        }));
+        let Ok(response) = gated.call(request("partner/airline/partner/till-7", path, "5S", body)).await;
+        assert_eq!(Status::from_header_map(response.headers()).unwrap().code(), Code::PermissionDenied);
+        let of_one_message = if sizes.len() == 2 && !ends { 1 } else { sizes.len() };
+        assert_eq!(taken.load(Ordering::SeqCst), of_one_message, "{sizes:?} {ends}");
+        drop(still_sending);
+    }
+}
+
 #[tokio::test]
 async fn a_party_has_its_rate_for_all_its_people_together_and_another_one_its_own() {
     let registry = Everybody::known(true);
