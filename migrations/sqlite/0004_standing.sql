@@ -88,6 +88,11 @@ create trigger approval_no_other_content before update of
     select raise(abort, 'append-only: approval');
 end;
 
+-- Nobody decides what is over.
+create trigger approval_no_late_end before update on approval when new.decided_at >= old.expires_at begin
+    select raise(abort, 'final: approval');
+end;
+
 create trigger approval_no_delete before delete on approval begin
     select raise(abort, 'append-only: approval');
 end;
@@ -96,6 +101,13 @@ end;
 
 create trigger certificate_no_second_end before update on certificate when old.revoked_at is not null begin
     select raise(abort, 'final: certificate');
+end;
+
+-- Only a revocation is added to what was written; whose it is and what was pinned stays.
+create trigger certificate_no_other_content before update of
+    fingerprint, owner, principal, serial, not_before, not_after, pinned_by, pinned_at
+    on certificate begin
+    select raise(abort, 'append-only: certificate');
 end;
 
 create trigger certificate_no_delete before delete on certificate begin

@@ -1,7 +1,7 @@
 //! Promises about certificates and signing keys: who is let in, and whose word counts for whom.
 
 use pointbridge_core::certificate::CertificateKey;
-use pointbridge_core::command::{AddCertificate, RevokeCertificate};
+use pointbridge_core::command::{AddCertificate, Answer, RevokeCertificate};
 use pointbridge_store::{Admission, Page, Scope, Store};
 use pointbridge_tests::hub::{Hub, reason};
 use pointbridge_tests::script::{operator, till};
@@ -10,6 +10,7 @@ use pointbridge_tests::standing::{certificate, signing_key};
 promises! {
     from_the_first_pin_on_only_pinned_certificates_count_until_the_last_is_revoked
     a_partners_word_counts_for_its_own_certificates_only
+    a_pin_that_is_revoked_in_its_own_batch_shuts_nobody_out
     certificates_and_keys_are_listed_in_scope
 }
 
@@ -51,6 +52,16 @@ async fn from_the_first_pin_on_only_pinned_certificates_count_until_the_last_is_
         flags(&hub.store.admission(Some(&scene.market), &[7; 32]).await.unwrap()),
         (false, false, false)
     );
+}
+
+/// Whose a certificate is, is read before the batch: the operator's word still reaches what was pinned in it.
+async fn a_pin_that_is_revoked_in_its_own_batch_shuts_nobody_out<S: Store>(hub: &Hub<S>) {
+    let scene = hub.scene().await;
+    let pin = hub.script.ask(&till(&scene.airline), certificate(&scene.airline, 7, hub.clock.now()));
+    let answers = hub.run(&[pin, hub.script.ask(&operator(), revoke(7))]).await;
+    assert!(answers.iter().all(|answer| matches!(answer, Answer::Done(_))), "{answers:?}");
+    let seen = async |number: u8| hub.store.admission(Some(&scene.airline), &[number; 32]).await.unwrap();
+    assert_eq!((flags(&seen(7).await), flags(&seen(8).await)), ((true, false, false), (false, false, false)));
 }
 
 async fn a_partners_word_counts_for_its_own_certificates_only<S: Store>(hub: &Hub<S>) {

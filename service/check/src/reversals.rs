@@ -318,7 +318,7 @@ fn expected_lots(committed: &Committed, content: &Content, reversal: &Reversal) 
             passed_over -= skipped;
             wanted -= points;
             if points > 0 {
-                let earliest = content.decided_at.0.saturating_add(GRACE_MICROS);
+                let earliest = end_of_day(content.decided_at.0.saturating_add(GRACE_MICROS));
                 let expires_at = portion.expires_at.map(|at| at.max(earliest));
                 lots.push(lot_text(&leg.source, &Portion { expires_at, points, ..*portion }));
             }
@@ -338,4 +338,10 @@ fn found_lots(content: &Content) -> Vec<String> {
         lot_text(&lot.membership_id, &portion)
     });
     lots.collect()
+}
+
+/// The midnight (UTC) at or after a moment.
+fn end_of_day(micros: i64) -> i64 {
+    const DAY: i64 = 24 * 3600 * 1_000_000;
+    micros.saturating_add((DAY - micros.rem_euclid(DAY)) % DAY)
 }

@@ -233,8 +233,9 @@ pub fn given_back(
     lots
 }
 
-/// The lot in which points come back that were spent from this one.
+/// The lot in which points come back that were spent from this one: not over before the grace is, and then at the end of a
+/// day (UTC), so that what comes back on one day in many parts is one lot.
 fn with_grace(key: LotKey, now: Timestamp) -> LotKey {
-    let grace = Expiry::At(now.plus_seconds(GRACE_DAYS.saturating_mul(DAY_SECONDS)));
-    LotKey { expiry: key.expiry.max(grace), ..key }
+    let grace = now.plus_seconds(GRACE_DAYS.saturating_mul(DAY_SECONDS)).to_end_of_day();
+    LotKey { expiry: key.expiry.max(Expiry::At(grace)), ..key }
 }

@@ -8,6 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Microseconds in a second.
 const MICROS: i64 = 1_000_000;
+/// A day, in microseconds.
+const DAY_MICROS: i64 = 86_400 * MICROS;
 
 /// The latest moment that the hub takes: 9999-12-30T22:00:00Z, the last one that is a civil time in every zone.
 const LATEST_MICROS: i64 = 253_402_207_200 * MICROS;
@@ -40,6 +42,14 @@ impl Timestamp {
     pub fn plus_seconds(self, seconds: u32) -> Self {
         let micros = i64::from(seconds).saturating_mul(MICROS);
         Self(self.0.saturating_add(micros).min(LATEST_MICROS))
+    }
+
+    /// The next midnight (UTC), at most the last moment there is; a midnight is its own.
+    #[must_use]
+    pub fn to_end_of_day(self) -> Self {
+        let over = self.0.rem_euclid(DAY_MICROS);
+        let rest = if over == 0 { 0 } else { DAY_MICROS.saturating_sub(over) };
+        Self(self.0.saturating_add(rest).min(LATEST_MICROS))
     }
 
     /// This moment, or where it is not later than `earlier`, the next one after that: so that a row that changes twice in

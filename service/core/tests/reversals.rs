@@ -92,12 +92,12 @@ fn points_come_back_last_spent_first_and_live_no_shorter_than_the_grace() {
     let has: Vec<i64> = keys.iter().map(|key| remaining(&scene, flyer, *key)).collect();
     assert_eq!(has, [0, 50, 10_000], "700 into the lot spent last, 50 into the one before it");
     scene.done(&market, Scene::reversal(exchange_id, None));
-    let grace = Expiry::At(scene.world.now.plus_seconds(30 * 86_400));
+    let grace = Expiry::At(scene.world.now.plus_seconds(30 * 86_400).to_end_of_day());
     assert_eq!(remaining(&scene, flyer, keys[0]), 0, "its time is over");
     assert_eq!(remaining(&scene, flyer, keys[1]), 200);
     assert_eq!(remaining(&scene, flyer, LotKey { expiry: grace, ..keys[0] }), 100, "of the same month");
     books::check(&scene);
-    scene.tick(30 * 86_400);
+    scene.tick(31 * 86_400);
     scene.sweep(ExpireLots { membership_id: flyer });
     assert_eq!(scene.world.account(flyer).unwrap().posted, 10_200);
     books::check(&scene);

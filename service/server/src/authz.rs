@@ -200,7 +200,11 @@ pub fn authorize(peer: Option<&PeerInfo>, path: &str) -> Result<Caller, Rejectio
     caller(principal)
 }
 
-fn caller(principal: &Principal) -> Result<Caller, Rejection> {
+/// Whom a principal acts for.
+///
+/// # Errors
+/// CERTIFICATE_UNKNOWN where it names no partner code.
+pub fn caller(principal: &Principal) -> Result<Caller, Rejection> {
     let party = match principal.kind() {
         PrincipalKind::Operator => Party::Operator,
         PrincipalKind::Auditor => Party::Auditor,

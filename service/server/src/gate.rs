@@ -26,6 +26,7 @@ use bytes::Bytes;
 use http_body::Body as HttpBody;
 use pointbridge_core::caller::Caller;
 use pointbridge_core::rejection::{Class, Reason, Rejection};
+use tokio::time::timeout_at;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
@@ -33,7 +34,7 @@ use tower::{Layer, Service};
 use self::activity::Activity;
 use self::request_body::Metered;
 use self::response_body::Held;
-use crate::authz::{TABLE, authorize};
+use crate::authz::{TABLE, authorize, caller};
 use crate::deadline;
 use crate::limits::{Admission, Allowance, CallLimits};
 use crate::peer::{PeerCertificate, PeerInfo};
@@ -140,17 +141,19 @@ where
         let allowed = deadline::of_call(request.headers());
         Box::pin(async move {
             let (path, source) = (knock.path.clone(), knock.source.clone());
-            let call = async {
-                match keeper.let_in(knock).await {
-                    Ok(let_in) => Ok(serve(inner, request, let_in, keeper.stream_idle_max).await),
-                    Err(refused) => {
-                        leftover::throw_away(request.into_body()).await;
-                        Err(refused)
-                    }
+            let until = tokio::time::Instant::now() + allowed;
+            let answered = match timeout_at(until, keeper.let_in(knock)).await {
+                Ok(Ok(let_in)) => {
+                    let served = serve(inner, request, let_in, keeper.stream_idle_max);
+                    timeout_at(until, served).await.map_err(|_| status::of_deadline())
                 }
+                Ok(Err(refused)) => {
+                    // Its reason is told whatever becomes of the rest.
+                    let _ = timeout_at(until, leftover::throw_away(request.into_body())).await;
+                    Err(refused)
+                }
+                Err(_) => Err(status::of_deadline()),
             };
-            let answered = tokio::time::timeout(allowed, call).await;
-            let answered = answered.unwrap_or_else(|_| Err(status::of_deadline()));
             let response = match answered {
                 Ok(response) => response?,
                 Err(refused) => refused.into_http(),
@@ -167,6 +170,8 @@ where
 struct Knock {
     path: String,
     asked: Result<Caller, Rejection>,
+    /// Whoever its certificate names, where it names somebody.
+    who: Option<Caller>,
     certificate: Option<Arc<PeerCertificate>>,
     address: IpAddr,
     source: Source,
@@ -188,20 +193,24 @@ impl Knock {
             },
         );
         let certificate = peer.map(|peer| Arc::clone(&peer.certificate));
-        Self { path, asked, certificate, address, source }
+        let who = principal.and_then(|principal| caller(principal).ok());
+        Self { path, asked, who, certificate, address, source }
     }
 }
 
 impl<R: Registry> Keeper<R> {
     /// Passes a call, or refuses it.
     async fn let_in(&self, knock: Knock) -> Result<(Caller, Admission), Status> {
-        let Knock { path, asked, certificate, address, .. } = knock;
+        let Knock { path, asked, who, certificate, address, .. } = knock;
         let caller = match asked {
             Ok(caller) => caller,
             Err(rejection) => {
-                // A mistake of somebody known costs what a call costs; its certificate is looked at by whoever asks for more.
-                if rejection.reason.class() == Class::Unauthenticated {
-                    self.limits.charge(address)?;
+                // A mistake of somebody known costs what a call costs, and any other one the address that it comes from.
+                match who.filter(|who| self.limits.knows(&who.party)) {
+                    Some(who) if rejection.reason.class() != Class::Unauthenticated => {
+                        drop(self.limits.enter(&who)?);
+                    }
+                    _ => self.limits.charge(address)?,
                 }
                 return Err(status::of_rejection(&rejection));
             }

@@ -164,7 +164,9 @@ impl Journal {
     }
 
     fn forget_oldest(&mut self) {
-        let oldest = self.entries.iter().min_by_key(|(_, entry)| entry.touched).map(|(key, _)| key.clone());
+        // Faults of our own are few kinds, and their counts are told as such: they go last.
+        let age = |entry: &Entry| (entry.kind == Kind::Fault, entry.touched);
+        let oldest = self.entries.iter().min_by_key(|(_, entry)| age(entry)).map(|(key, _)| key.clone());
         let forgotten = oldest.and_then(|key| self.entries.remove(&key));
         let left_out = forgotten.map_or(0, |entry| entry.left_out);
         self.left_out_of_others = self.left_out_of_others.saturating_add(left_out);

@@ -53,10 +53,10 @@ impl Command for AccruePoints {
 
     fn footprint(&self, context: &Context, facts: &Facts, needs: &mut Footprint) {
         needs.membership(self.membership_id, Lock::Share);
-        needs.account(self.membership_id, AccountNeed::Balance);
         // Nothing more is read for another's membership than for one that does not exist: the work would tell them apart.
         let fact = facts.memberships.get(&self.membership_id);
         if let Some(fact) = fact.filter(|fact| context.caller.may_read(&fact.partner)) {
+            needs.account(self.membership_id, AccountNeed::Balance);
             needs.program(fact.program_id, Lock::Share);
         }
     }

@@ -58,7 +58,7 @@ impl Command for AdjustPoints {
         if fact.is_some_and(|fact| context.caller.may_read(&fact.partner)) {
             Approvable::footprint(self, facts, needs);
         } else {
-            Approvable::footprint(self, &Facts::default(), needs);
+            needs.membership(self.membership_id, Lock::Share);
         }
     }
 

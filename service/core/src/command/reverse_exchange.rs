@@ -72,10 +72,10 @@ impl Command for ReverseExchange {
 
     fn footprint(&self, context: &Context, facts: &Facts, needs: &mut Footprint) {
         needs.exchanges.insert(self.exchange_id);
-        needs.reversals.insert(self.exchange_id);
         // Nothing more is read for a stranger's exchange than for one that does not exist: the work would tell them apart.
         let fact = facts.exchanges.get(&self.exchange_id).filter(|fact| fact.concerns(&context.caller));
         let Some(fact) = fact else { return };
+        needs.reversals.insert(self.exchange_id);
         needs.exposures.extend(fact.exposures.iter().cloned());
         for (membership, program) in &fact.memberships {
             needs.account(*membership, AccountNeed::Lots);

@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use super::draft::{Draft, Lines};
+use super::expire::rerun;
 use super::{Command, Context, Decision, named};
 use crate::canonical::{self, Hash, hex_hash};
 use crate::certificate::{Certificate, CertificateKey, Revocation};
@@ -43,6 +44,11 @@ impl Command for RevokeCertificate {
 
     fn decide(&self, context: &Context, world: &World) -> Decision {
         let key = self.key(context, &world.facts);
+        // Pinned since facts were read, by a neighbour in the batch or by another batch: the next facts say whose it is.
+        let is_pinned = |known: &Certificate| known.fingerprint == self.fingerprint && known.pin.is_some();
+        if key.owner.is_none() && world.certificates.values().any(is_pinned) {
+            return rerun(Draft::new(context, world));
+        }
         let known = world.certificates.get(&key);
         if known.is_some_and(|known| known.revocation.is_some()) {
             let fingerprint = canonical::hex(&self.fingerprint);

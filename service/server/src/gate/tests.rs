@@ -137,6 +137,32 @@ async fn who_is_refused_is_told_once_it_has_sent_its_message_and_also_where_that
 }
 
 #[tokio::test]
+async fn a_refusal_keeps_its_reason_whatever_the_deadline_leaves_of_the_message() {
+    let mut gated = Gate::new(Everybody::known(true), Allowance::default()).layer(tower::service_fn(answer));
+    let (_still_sending, pieces) = mpsc::channel::<Result<http_body::Frame<Bytes>, Infallible>>(1);
+    let body = StreamBody::new(ReceiverStream::new(pieces));
+    let path = "/pointbridge.v1.PartnerService/CreatePartner";
+    let Ok(response) = gated.call(request("partner/airline/partner/till-7", path, "50m", body)).await;
+    assert_eq!(Status::from_header_map(response.headers()).unwrap().code(), Code::PermissionDenied);
+}
+
+#[tokio::test]
+async fn mistakes_cost_what_calls_cost() {
+    for path in ["/pointbridge.v1.PartnerService/CreatePartner", "/pointbridge.v1.PartnerService/Nothing"] {
+        let allowance = Allowance::of(1, 3, 10);
+        let mut gated = Gate::new(Everybody::known(true), allowance).layer(tower::service_fn(answer));
+        let Ok(known) = gated.call(call(READ, "1S")).await;
+        assert!(Status::from_header_map(known.headers()).is_none(), "served");
+        let mut reasons = Vec::new();
+        for _ in 0..3 {
+            let Ok(response) = gated.call(call(path, "1S")).await;
+            reasons.push(reason(&Status::from_header_map(response.headers()).unwrap()));
+        }
+        assert_eq!(reasons.last().map(String::as_str), Some("RATE_LIMITED"), "{path}: {reasons:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_party_has_its_rate_for_all_its_people_together_and_another_one_its_own() {
     let registry = Everybody::known(true);
     let mut gated = Gate::new(registry, Allowance::of(1, 3, 10)).layer(tower::service_fn(answer));

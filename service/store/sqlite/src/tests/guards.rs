@@ -117,6 +117,8 @@ async fn what_was_decided_or_revoked_stays_so_and_keys_never_change() {
         "insert into approval values (x'00000000000000000000000000000001', 'ResumePartner', x'7b7d', zeroblob(32), 0, 'operator/wang', 0,
              9, 'PENDING', null, null, null)",
         "insert into certificate values (zeroblob(32), '', null, null, null, null, null, null, 'operator/wang', 1, 'LOST')",
+        "insert into certificate values (zeroblob(32), 'airline', 'partner/airline/partner/till-7', '01', 0, 9,
+             'operator/wang', 0, null, null, null)",
     ];
     for statement in made {
         sqlx::query(statement).execute(&mut raw).await.unwrap();
@@ -132,7 +134,12 @@ async fn what_was_decided_or_revoked_stays_so_and_keys_never_change() {
             "update approval set state = 'APPROVED', decided_by = requested_by, decided_at = 1 where state = 'PENDING'",
             "approval_two_people",
         ),
+        (
+            "update approval set state = 'APPROVED', decided_by = 'operator/zhao', decided_at = 9 where state = 'PENDING'",
+            "final: approval",
+        ),
         ("delete from approval", "append-only: approval"),
+        ("update certificate set owner = 'market' where revoked_at is null", "append-only: certificate"),
         (
             "update certificate set revoked_at = null, revoked_by = null, revocation_reason = null",
             "final: certificate",
