@@ -117,4 +117,15 @@ async fn approvals_are_listed_newest_first_by_state_and_for_the_operator_only<S:
     }
     let airline = Scope::Partner(scene.airline.clone());
     assert_eq!(list(&airline, None, None, 10).await, (Vec::new(), None));
+    assert_eq!(list(&airline, Some(ApprovalState::Pending), None, 10).await, (Vec::new(), None));
+    // A part is walked in pages too, past what is stored alike.
+    let newest = approval_of(&hub.does(&operator(), correction(scene.flyer, "4")).await).approval_id;
+    let pending = Some(ApprovalState::Pending);
+    assert_eq!(list(&Scope::All, pending, None, 1).await, (vec![newest], Some(newest)));
+    assert_eq!(list(&Scope::All, pending, Some(newest), 1).await, (vec![all[0]], None));
+    hub.clock.move_by(8 * 24 * 3600);
+    let over = Some(ApprovalState::Expired);
+    assert_eq!(list(&Scope::All, over, None, 2).await, (vec![newest, all[0]], Some(all[0])));
+    assert_eq!(list(&Scope::All, over, Some(all[0]), 2).await, (vec![all[3]], None));
+    assert_eq!(list(&Scope::All, pending, None, 2).await, (Vec::new(), None));
 }

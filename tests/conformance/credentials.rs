@@ -105,6 +105,13 @@ async fn certificates_and_keys_are_listed_in_scope<S: Store>(hub: &Hub<S>) {
     assert_eq!(list(&Scope::All, Some(&scene.airline), None, 10).await, (vec![8, 9], None));
     let airline = Scope::Partner(scene.airline.clone());
     assert_eq!(list(&airline, None, None, 10).await, (vec![8, 9], None));
+    let eight = key(8, Some(scene.airline.clone()));
+    for (scope, partner) in
+        [(&Scope::All, Some(&scene.airline)), (&airline, None), (&airline, Some(&scene.airline))]
+    {
+        assert_eq!(list(scope, partner, None, 1).await, (vec![8], Some(eight.clone())));
+        assert_eq!(list(scope, partner, Some(eight.clone()), 1).await, (vec![9], None));
+    }
     assert_eq!(list(&airline, Some(&scene.market), None, 10).await, (vec![], None));
 
     for name in ["b", "a"] {

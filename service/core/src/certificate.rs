@@ -12,6 +12,9 @@ use crate::canonical::{Hash, hex_hash};
 use crate::text::{PartnerCode, ReasonCode};
 use crate::time::Timestamp;
 
+/// How many pins of a partner are in force at once. Every pin that is asked for counts them.
+pub const PINS_PER_PARTNER_MAX: i64 = 64;
+
 /// Whose word a row about a certificate is. A partner's word counts for its own certificates only, so that nobody can shut
 /// another out by naming its fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -198,6 +198,8 @@ reasons! {
     CertificateAlreadyRevoked = "CERTIFICATE_ALREADY_REVOKED", Precondition;
     /// The first pin would shut the caller itself out.
     WouldLockOut = "WOULD_LOCK_OUT", Precondition;
+    /// The partner has as many pinned certificates as allowed.
+    PinLimit = "PIN_LIMIT", Exhausted;
     /// The program has a signing key with this name.
     SigningKeyExists = "SIGNING_KEY_EXISTS", Exists;
     /// The program has as many signing keys as allowed.

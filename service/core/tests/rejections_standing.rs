@@ -168,10 +168,16 @@ fn add_certificate() {
         flaw("exists", Reason::CertificateExists, "certificate_pem", |a| {
             let (caller, command) = (a.scene.airline.clone(), a.command.clone());
             let command = AddCertificate { calling_with: Some(command.fingerprint), ..command };
+            // Also among as many pins as there may be.
+            let pins = a.scene.world.pins.insert(code("airline"), 0).unwrap();
             a.scene.done(&caller, command);
+            a.scene.world.pins.insert(code("airline"), pins.max(1));
         }),
         flaw("would lock out", Reason::WouldLockOut, "certificate_pem", |a| {
             a.command.calling_with = Some([8; 32]);
+        }),
+        flaw("limit", Reason::PinLimit, "partner_code", |a| {
+            a.scene.world.pins.insert(code("airline"), 64);
         }),
     ]);
     let apart = &[
@@ -182,6 +188,7 @@ fn add_certificate() {
             "a certificate that is revoked is not pinned again, and its row says which it is",
         ),
         ("exists", "would lock out", "what is pinned already is no first pin"),
+        ("would lock out", "limit", "the one is about the first pin, the other about the last"),
     ];
     Table { method: "AddCertificate", fresh: credentials::add_certificate, flaws, apart }.check();
 }

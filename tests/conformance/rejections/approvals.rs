@@ -136,6 +136,10 @@ pub(super) async fn credentials<S: Store>(hub: &Hub<S>) -> Seen {
     for number in 0..16 {
         hub.does(&airline, signing_key(scene.miles, &format!("key-{number}"))).await;
     }
+    // With the first one there are 64, as the revoked ones do not count.
+    for number in 100..163 {
+        hub.does(&airline, pin(number)).await;
+    }
     let lines = [
         ("pinned", say.ask(&airline, pin(7)), Reason::CertificateExists),
         ("revoked by itself", say.ask(&wang, pin(9)), Reason::CertificateAlreadyRevoked),
@@ -144,7 +148,11 @@ pub(super) async fn credentials<S: Store>(hub: &Hub<S>) -> Seen {
         ("revoked", say.ask(&wang, revoke(9)), Reason::CertificateAlreadyRevoked),
         ("the name is taken", say.ask(&wang, signing_key(scene.miles, "key-3")), Reason::SigningKeyExists),
         ("16 keys", say.ask(&airline, signing_key(scene.miles, "key-16")), Reason::SigningKeyLimit),
+        ("64 pins", say.ask(&airline, pin(163)), Reason::PinLimit),
+        ("64 pins", say.ask(&wang, pin(163)), Reason::PinLimit),
     ];
     seen.extend(refuse(hub, lines).await);
+    hub.does(&airline, revoke(100)).await;
+    hub.does(&airline, pin(163)).await;
     seen
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::draft::{Draft, Lines};
 use super::{Command, Context, Decision, named, standing};
 use crate::canonical::{Hash, hex_hash};
-use crate::certificate::{Certificate, CertificateKey, Pin};
+use crate::certificate::{Certificate, CertificateKey, PINS_PER_PARTNER_MAX, Pin};
 use crate::record::{Body, RecordKind};
 use crate::rejections;
 use crate::text::PartnerCode;
@@ -45,6 +45,7 @@ rejections! {
         Revoked => CertificateAlreadyRevoked at "certificate_pem", "the certificate was revoked, and that is final: have another one issued";
         Exists => CertificateExists at "certificate_pem", "the certificate is pinned already: nothing is left to do";
         WouldLockOut => WouldLockOut at "certificate_pem", "with the first pin only pinned certificates are let in, and you call with another one: pin that one first, or ask the operator";
+        Limit => PinLimit at "partner_code", "the partner has 64 pinned certificates already, which is as many as it may have: revoke one that is over or out of use";
     }
 }
 
@@ -52,7 +53,7 @@ impl Command for AddCertificate {
     named!("AddCertificate");
 
     fn footprint(&self, _context: &Context, _facts: &Facts, needs: &mut Footprint) {
-        // To change: two first pins at once must see each other.
+        // To change: two first pins at once must see each other, and the number of pins is bounded.
         needs.partner(&self.partner, Lock::Update);
         needs.certificates.insert(self.key());
         needs.certificates.insert(CertificateKey { owner: None, ..self.key() });
@@ -112,10 +113,13 @@ impl AddCertificate {
         if own.is_some() {
             return Err(AddCertificateRejection::Exists);
         }
-        let is_first = world.pins.get(&self.partner).is_none_or(|pins| *pins == 0);
+        let pins = world.pins.get(&self.partner).copied().unwrap_or_default();
         let is_own_hand = context.caller.partner().is_some();
-        if is_first && is_own_hand && self.calling_with != Some(self.fingerprint) {
+        if pins == 0 && is_own_hand && self.calling_with != Some(self.fingerprint) {
             return Err(AddCertificateRejection::WouldLockOut);
+        }
+        if pins >= PINS_PER_PARTNER_MAX {
+            return Err(AddCertificateRejection::Limit);
         }
         Ok(())
     }

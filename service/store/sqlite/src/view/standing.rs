@@ -1,4 +1,8 @@
 //! Approvals, certificates, signing keys, and what is asked about a caller with every call.
+//!
+//! A list of approvals or certificates has two statements: the whole list in the order of its key, and the part that a
+//! state or an owner names by the index that begins with it. What waits and what is over by time are stored alike and
+//! told apart row by row.
 
 use pointbridge_core::approval::{Approval, ApprovalState};
 use pointbridge_core::canonical::Hash;
@@ -17,6 +21,24 @@ use crate::rows::{self, Cells};
 use crate::session::{Bind, Session};
 use crate::time::Time;
 
+/// ?1: the scope's partner, which no approval is shown to. ?2: before this id. ?3: how many.
+const APPROVALS: &str = "select * from approval where ?1 is null and approval_id < ?2
+     order by approval_id desc limit ?3";
+
+/// ?4: the state that is stored. ?5: whether they are over by time, or null for both. ?6: now.
+const APPROVALS_OF_STATE: &str = "select * from approval
+     where ?1 is null and state = ?4 and approval_id < ?2 and (?5 is null or (expires_at <= ?6) = ?5)
+     order by approval_id desc limit ?3";
+
+/// ?1: the scope's partner. ?2 and ?3: after this fingerprint and owner. ?4: how many.
+const CERTIFICATES: &str = "select * from certificate where ?1 is null and (fingerprint, owner) > (?2, ?3)
+     order by fingerprint, owner limit ?4";
+
+/// ?5: the owner, which the scope has to have as well.
+const CERTIFICATES_OF_OWNER: &str = "select * from certificate
+     where owner = ?5 and (?1 is null or owner = ?1) and (fingerprint, owner) > (?2, ?3)
+     order by fingerprint, owner limit ?4";
+
 pub(super) async fn approvals(
     session: &mut Session<'_>,
     time: &Time,
@@ -27,26 +49,24 @@ pub(super) async fn approvals(
     let stored = session.row("select last_now from store_state", Vec::new()).await?;
     let stored = stored.ok_or_else(|| error::broken("the store has no state"))?;
     let now = time.now(stored.time("last_now")?);
-    // What is over by time is stored as it was decided last.
-    let (stored, is_over) = match state {
-        None => (None, None),
-        Some(ApprovalState::Pending) => (Some(ApprovalState::Pending), Some(0)),
-        Some(ApprovalState::Expired) => (Some(ApprovalState::Pending), Some(1)),
-        Some(state) => (Some(state), None),
+    // One byte longer than an id, so that every id is before it.
+    let newest = || Bind::Bytes(vec![0xff; 17]);
+    let after = page.after.map_or_else(newest, |id| keys::id_bytes!(id));
+    let mut binds = vec![scope_bind(scope), after, limit(page)];
+    let sql = match state {
+        None => APPROVALS,
+        Some(state) => {
+            // What is over by time is stored as it was decided last.
+            let (stored, is_over) = match state {
+                ApprovalState::Pending => (ApprovalState::Pending, Some(0)),
+                ApprovalState::Expired => (ApprovalState::Pending, Some(1)),
+                state => (state, None),
+            };
+            binds.push(Bind::Text(stored.as_str().to_owned()));
+            binds.extend([is_over.map_or(Bind::Null, Bind::Int), Bind::Int(now.micros())]);
+            APPROVALS_OF_STATE
+        }
     };
-    let sql = "select * from approval
-         where ?1 is null and (?2 is null or state = ?2) and (?3 is null or (expires_at <= ?4) = ?3)
-             and (?5 is null or approval_id < ?5)
-         order by approval_id desc limit ?6";
-    let after = page.after.map_or(Bind::Null, |id| keys::id_bytes!(id));
-    let binds = vec![
-        scope_bind(scope),
-        Bind::text_or_null(stored.map(ApprovalState::as_str)),
-        is_over.map_or(Bind::Null, Bind::Int),
-        Bind::Int(now.micros()),
-        after,
-        limit(page),
-    ];
     let found = session.rows(sql, binds).await?;
     Ok((paged(&found, page, rows::approval, |approval| approval.approval_id)?, now))
 }
@@ -57,9 +77,6 @@ pub(super) async fn certificates(
     partner: Option<&PartnerCode>,
     page: &Page<CertificateKey>,
 ) -> Result<Paged<Certificate, CertificateKey>, StoreError> {
-    let sql = "select * from certificate
-         where (?1 is null or owner = ?1) and (?2 is null or owner = ?2) and (fingerprint, owner) > (?3, ?4)
-         order by fingerprint, owner limit ?5";
     let (fingerprint, owner) = match &page.after {
         Some(key) => {
             let owner = key.owner.as_ref().map_or_else(String::new, PartnerCode::to_string);
@@ -67,8 +84,15 @@ pub(super) async fn certificates(
         }
         None => (Bind::Bytes(Vec::new()), Bind::Text(String::new())),
     };
-    let partner = Bind::text_or_null(partner.map(PartnerCode::as_str));
-    let found = session.rows(sql, vec![scope_bind(scope), partner, fingerprint, owner, limit(page)]).await?;
+    let mut binds = vec![scope_bind(scope), fingerprint, owner, limit(page)];
+    let sql = match partner.or(scope.partner()) {
+        None => CERTIFICATES,
+        Some(owner) => {
+            binds.push(Bind::Text(owner.to_string()));
+            CERTIFICATES_OF_OWNER
+        }
+    };
+    let found = session.rows(sql, binds).await?;
     paged(&found, page, rows::certificate, Certificate::key)
 }
 
