@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use pointbridge_store::AuditApproval;
+use serde_json::{Value, json};
 
 use crate::content::{Approval, ApprovalBody, Content, Proposal};
 use crate::invariant::Invariant;
@@ -30,6 +31,15 @@ struct Open {
     is_decided: bool,
 }
 
+/// What a record says that it did.
+#[derive(Debug)]
+struct Done {
+    /// In words that what was asked for can be put in too.
+    text: String,
+    /// What the record is about, as canonical bytes: whoever approves is answered with it, also again.
+    outcome: String,
+}
+
 /// Approvals, and what needs them.
 #[derive(Debug)]
 pub(crate) struct Approvals {
@@ -38,7 +48,7 @@ pub(crate) struct Approvals {
     /// Records that decide what nobody had asked for, as far as is known.
     unasked: Vec<String>,
     /// By record, what it says that it did, until the approval comes that names it: effects come first.
-    effects: BTreeMap<String, String>,
+    effects: BTreeMap<String, Done>,
 }
 
 impl Default for Approvals {
@@ -67,9 +77,15 @@ fn proposal(approval: &Approval) -> Option<Proposal> {
 
 impl Approvals {
     /// Takes in a record that can be trusted.
-    pub(crate) fn record(&mut self, content: &Content, records: &mut Records, findings: &mut Findings) {
+    pub(crate) fn record(
+        &mut self,
+        content: &Content,
+        value: &Value,
+        records: &mut Records,
+        findings: &mut Findings,
+    ) {
         if let Some(text) = effect(content) {
-            self.effects.insert(content.record_id.clone(), text);
+            self.effects.insert(content.record_id.clone(), Done { text, outcome: outcome(value) });
         }
         let Some(body) = &content.body.approval else { return };
         let approval = &body.approval;
@@ -100,7 +116,7 @@ impl Approvals {
         for (record, done) in &self.effects {
             findings.checked(Invariant::ApprovalEffect);
             let row = format!("record {record}");
-            findings.add(Invariant::ApprovalEffect, row, "an approval that names it", done);
+            findings.add(Invariant::ApprovalEffect, row, "an approval that names it", &done.text);
         }
     }
 
@@ -150,7 +166,8 @@ impl Approvals {
         findings.compare(Invariant::ApprovalDecision, row, &expected, &found)
     }
 
-    /// Compares what an approval asked for with what its effect's record says that it did.
+    /// Compares what an approval asked for with what its effect's record says that it did, and that with what the approval
+    /// says that it came to.
     fn take_effect(
         &mut self,
         content: &Content,
@@ -158,14 +175,25 @@ impl Approvals {
         records: &mut Records,
         findings: &mut Findings,
     ) {
-        let Some(effect) = body.effect.as_ref().filter(|_| content.kind == "APPROVAL_APPROVED") else {
+        if content.kind != "APPROVAL_APPROVED" {
+            return;
+        }
+        let expected =
+            asked_for(&body.approval, &content.who).unwrap_or_else(|| "something that is known".to_owned());
+        let own_row = format!("record {}", content.record_id);
+        let Some(effect) = &body.effect else {
+            findings.checked(Invariant::ApprovalEffect);
+            findings.add(Invariant::ApprovalEffect, own_row, "an effect", "none");
+            // What was done for it lacks nothing else.
+            self.effects.retain(|_, done| done.text != expected);
             return;
         };
         let row = format!("record {}", effect.record_id);
-        let expected =
-            asked_for(&body.approval, &content.who).unwrap_or_else(|| "something that is known".to_owned());
         if let Some(done) = self.effects.remove(&effect.record_id) {
-            findings.compare(Invariant::ApprovalEffect, row, &expected, &done);
+            if findings.compare(Invariant::ApprovalEffect, row, &expected, &done.text) {
+                let told = canonical(&effect.outcome);
+                findings.compare(Invariant::ApprovalEffect, own_row, &done.outcome, &told);
+            }
         } else if !records.have_gap(EFFECT_KINDS) {
             findings.checked(Invariant::ApprovalEffect);
             findings.add(Invariant::ApprovalEffect, row, expected, "none");
@@ -203,6 +231,14 @@ fn effect(content: &Content) -> Option<String> {
     let amount = plain(points.amount.units, points.amount.decimals);
     let approval = points.approval_id.clone().unwrap_or_else(none);
     Some(adjustment_text([&points.membership_id, &amount, &reason, &reference], &content.who, &approval))
+}
+
+/// What a record that needs an approval is about, in the form in which the approval repeats it.
+fn outcome(record: &Value) -> String {
+    let part = |path| record.pointer(path);
+    let partner = part("/body/standing/partner").map(|partner| json!({ "partner": partner }));
+    let outcome = partner.or_else(|| part("/body/points").map(|points| json!({ "points": points })));
+    outcome.as_ref().map(canonical).unwrap_or_default()
 }
 
 fn resumption_text(code: &str, reason: &str, who: &str, approval: &str) -> String {

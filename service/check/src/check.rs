@@ -164,7 +164,7 @@ impl Check {
         }
         self.reversals.record(&name, &content, &mut self.names, &mut self.findings);
         self.lines(&name, &content);
-        self.approvals.record(&content, &mut self.records, &mut self.findings);
+        self.approvals.record(&content, &value, &mut self.records, &mut self.findings);
         self.bodies(&name, content);
     }
 
@@ -213,10 +213,10 @@ impl Check {
     fn bodies(&mut self, name: &Name, content: Content) {
         let body = content.body;
         if let Some(partner) = body.partner {
-            self.parties.partner(partner);
+            self.parties.partner(name, &content.kind, partner, &mut self.findings);
         }
         if let Some(standing) = body.standing {
-            self.parties.partner(standing.partner);
+            self.parties.partner(name, &content.kind, standing.partner, &mut self.findings);
         }
         self.credentials.record(body.certificate.as_ref(), body.signing_key.as_ref());
         if let Some(program) = &body.program {

@@ -66,6 +66,8 @@ pub(crate) struct ApprovalBody {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Effect {
     pub(crate) record_id: String,
+    /// What the record of the effect is about, compared as it stands.
+    pub(crate) outcome: serde_json::Value,
 }
 
 #[derive(Debug, Deserialize)]

@@ -62,7 +62,7 @@ invariants! {
     PhasesMatch, "phases-match", "P6", "phase two ends exactly the exchange that phase one prepared";
     LegRows, "leg-rows", "P10", "the stored legs are those of the records, none missing and none extra";
     ReversalRows, "reversal-rows", "P10", "the stored reversals are those of the records, none missing and none extra";
-    ReversalSums, "reversal-sums", "P1", "the parts of a reversal follow one another, are shares of what a committed exchange did, and never come to more";
+    ReversalSums, "reversal-sums", "P1", "the parts of a reversal follow one another, are shares of what a committed exchange did, by who may reverse it and in time, and never come to more";
     ReversalLots, "reversal-lots", "P1", "a reversal takes points back from the lot that the exchange credited, and gives them back into those that it spent, living no shorter";
     LegTerms, "leg-terms", "P6", "a leg's points, residue and money follow from the terms that it names";
     TermsHash, "terms-hash", "P6", "the stored versions are those that were proposed, by whom and when, and their hashes those of their terms";
@@ -74,11 +74,11 @@ invariants! {
     ApprovalContent, "approval-content", "P11", "an approval's hash is that of its content, and no later record changes what it is about";
     ApprovalDecision, "approval-decision", "P11", "an approval is asked for once and decided at most once, before it is over, by who its record says";
     ApprovalTwoPeople, "approval-two-people", "P11", "what was approved was asked for by another person of the same role";
-    ApprovalEffect, "approval-effect", "P11", "what was approved was done once, as it was asked for, and what needs an approval has one";
+    ApprovalEffect, "approval-effect", "P11", "what was approved was done once, as it was asked for, and is told as it was done, and what needs an approval has one";
     ApprovalRows, "approval-rows", "P11", "an approval's row says what its last record says";
     CertificateRows, "certificate-rows", "P15", "a certificate's row says what its last record says, and a revoked one stays revoked";
     SigningKeyRows, "signing-key-rows", "P15", "the stored signing keys are those of the records, none missing and none extra";
-    PartnerRows, "partner-rows", "P15", "a partner's row says what its last record says";
+    PartnerRows, "partner-rows", "P15", "a partner's row says what its last record says, and its records change its status only by suspending and resuming it";
     ProgramRows, "program-rows", "P1", "a program's row says what its last record says";
     MembershipRows, "membership-rows", "P15", "a membership's program, status and time are those of its record";
     ReferenceCommitment, "reference-commitment", "P15", "a membership's external reference is the one that its record commits to";

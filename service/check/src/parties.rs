@@ -1,11 +1,17 @@
 //! Partners and programs: what their last records say, against their rows.
 //!
-//! Kept: one text per partner and per program until its row comes.
+//! A partner's status is worked out apart from what its records say of it: only what creates, suspends or resumes it sets
+//! it.
+//!
+//! Kept: one text per partner and per program until its row comes, and the status of each partner.
+
+use std::collections::BTreeMap;
 
 use pointbridge_store::AuditRow;
 
 use crate::content::{Partner, Program};
 use crate::invariant::Invariant;
+use crate::names::Name;
 use crate::records::Records;
 use crate::register::Register;
 use crate::report::Findings;
@@ -15,6 +21,10 @@ use crate::report::Findings;
 pub(crate) struct Parties {
     partners: Register<String>,
     programs: Register<String>,
+    /// By code, the status that the records so far come to.
+    statuses: BTreeMap<String, String>,
+    /// Records that say another, unless one before them proves nothing: record, expected, found.
+    doubts: Vec<(Name, String, String)>,
 }
 
 impl Default for Parties {
@@ -24,13 +34,27 @@ impl Default for Parties {
         Self {
             partners: Register::new(Invariant::PartnerRows, "partner", partners),
             programs: Register::new(Invariant::ProgramRows, "program", programs),
+            statuses: BTreeMap::new(),
+            doubts: Vec::new(),
         }
     }
 }
 
 impl Parties {
-    pub(crate) fn partner(&mut self, partner: Partner) {
+    /// Takes in what a record of this kind says of a partner.
+    pub(crate) fn partner(&mut self, record: &Name, kind: &str, partner: Partner, findings: &mut Findings) {
         let Partner { code, name, status, created_at, updated_at } = partner;
+        let expected = match kind {
+            "PARTNER_CREATED" | "PARTNER_RESUMED" => "ACTIVE".to_owned(),
+            "PARTNER_SUSPENDED" => "SUSPENDED".to_owned(),
+            _ => self.statuses.get(&code).unwrap_or(&status).clone(),
+        };
+        findings.checked(Invariant::PartnerRows);
+        if expected != status {
+            let text = |status: &str| format!("{code} {status}");
+            self.doubts.push((record.clone(), text(&expected), text(&status)));
+        }
+        self.statuses.insert(code.clone(), expected);
         self.partners.expect(code, partner_text(&name, &status, [created_at.0, updated_at.0]));
     }
 
@@ -72,10 +96,16 @@ impl Parties {
         }
     }
 
-    /// Reports what has no row.
+    /// Reports what has no row, and what has another status than it was given.
     pub(crate) fn finish(&self, records: &Records, findings: &mut Findings) {
         self.partners.finish(records, findings);
         self.programs.finish(records, findings);
+        if self.partners.has_gap(records) {
+            return;
+        }
+        for (record, expected, found) in &self.doubts {
+            findings.add(Invariant::PartnerRows, format!("record {record}"), expected, found);
+        }
     }
 }
 

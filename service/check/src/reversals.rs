@@ -4,15 +4,17 @@
 //! behind the point, money to the nearest millionth, a half to the even side. A part is what one such sum is beyond the one
 //! before it. Points come back lot by lot, from the last that was spent.
 //!
-//! Kept: per committed exchange its amounts and the lots that it touched, and how far it is reversed. Absent: whether the
-//! points were there to be taken back, which is the ledger's; who might reverse and until when, which no record proves.
+//! The destination's partner may reverse at any time, the initiator until the agreed days after the commit are over.
+//!
+//! Kept: per committed exchange its amounts and the lots that it touched, who may reverse it and until when, and how far it
+//! is reversed. Absent: whether the points were there to be taken back, which is the ledger's.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use pointbridge_store::AuditRow;
 
-use crate::content::{Content, Leg, Movement, Reversal, ReversedLeg, Share};
+use crate::content::{Content, Exchange, Leg, Movement, Reversal, ReversedLeg, Share};
 use crate::invariant::Invariant;
 use crate::names::{Name, Names, or_none};
 use crate::records::Records;
@@ -20,8 +22,14 @@ use crate::register::Register;
 use crate::report::Findings;
 use crate::terms::divide;
 
-/// How long points that come back live at least: 30 days, in microseconds.
-const GRACE_MICROS: i64 = 30 * 24 * 3600 * 1_000_000;
+/// A day in microseconds.
+const DAY_MICROS: i64 = 24 * 3600 * 1_000_000;
+
+/// How long points that come back live at least: 30 days.
+const GRACE_MICROS: i64 = 30 * DAY_MICROS;
+
+/// For how many days the initiator may reverse, where the leg names none.
+const TERM_DAYS: i64 = 30;
 
 /// The most parts of one exchange.
 const PARTS_MAX: i64 = 100;
@@ -76,6 +84,11 @@ struct Taken {
 #[derive(Debug)]
 struct Committed {
     legs: Box<[Taken]>,
+    initiator: Name,
+    /// The partner of the last leg's destination.
+    receiver: Name,
+    /// From when on the initiator may no longer reverse it.
+    term_ends_at: i64,
     parts: i64,
     reversed: i64,
 }
@@ -107,8 +120,7 @@ impl Reversals {
     ) {
         let commit = content.body.exchange.as_ref().filter(|_| COMMITS.contains(&content.kind.as_str()));
         if let Some(exchange) = commit {
-            let legs = exchange.legs.iter().map(|leg| taken(leg, &content.lots, names)).collect();
-            let committed = Committed { legs, parts: 0, reversed: 0 };
+            let committed = committed(content, exchange, names);
             self.committed.entry(names.of(&exchange.reservation_id)).or_insert(committed);
         }
         if let Some(reversal) = &content.body.reversal {
@@ -206,6 +218,12 @@ fn flaw(committed: &Committed, content: &Content, reversal: &Reversal) -> Option
     if expected != found {
         return Some((expected, found));
     }
+    let at = content.decided_at.0;
+    let Committed { initiator, receiver, term_ends_at, .. } = committed;
+    let is_in_time = **initiator == *reversal.reverser && at < *term_ends_at;
+    if **receiver != *reversal.reverser && !is_in_time {
+        return Some((format!("by {receiver}, or by {initiator} before {term_ends_at}"), found));
+    }
     let expected: Vec<String> = committed
         .legs
         .iter()
@@ -258,6 +276,20 @@ fn found_leg(leg: &ReversedLeg) -> String {
     // What is owed for the part stands in the obligation too.
     let money = if owed.money.0 == leg.part.money.0 { "" } else { ", and another amount" };
     leg_text(leg.number, &format!("{under}{money}"), &sums(&leg.part), &sums(&leg.reversed))
+}
+
+fn committed(content: &Content, exchange: &Exchange, names: &mut Names) -> Committed {
+    let days = exchange.legs.first().and_then(|leg| leg.reversal_days).unwrap_or(TERM_DAYS);
+    let decided_at = exchange.decided_at.map_or(content.decided_at.0, |at| at.0);
+    let receiver = exchange.legs.last().map_or("", |leg| &leg.destination.partner);
+    Committed {
+        legs: exchange.legs.iter().map(|leg| taken(leg, &content.lots, names)).collect(),
+        initiator: names.of(&exchange.initiator),
+        receiver: names.of(receiver),
+        term_ends_at: decided_at.saturating_add(days.saturating_mul(DAY_MICROS)),
+        parts: 0,
+        reversed: 0,
+    }
 }
 
 fn taken(leg: &Leg, lots: &[Movement], names: &mut Names) -> Taken {

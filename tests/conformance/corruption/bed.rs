@@ -48,6 +48,8 @@ pub(super) struct Bed {
     pub(super) live: RecordId,
     pub(super) live_exchange: ExchangeId,
     pub(super) merge: RecordId,
+    /// The record that suspended the market, which was resumed since.
+    pub(super) suspension: RecordId,
     /// A membership that was never merged.
     pub(super) stranger: MembershipId,
     /// A consent that was withdrawn.
@@ -130,7 +132,7 @@ pub(super) async fn bed() -> Bed {
     let page = Page { after: None, size: 1 };
     let consents = hub.store.consents(&Scope::All, scene.shopper, &page).await.unwrap().unwrap();
     let approved = standing(&hub, &scene, stranger).await;
-    let Places { window, commit_request, link_code, merge } = places(&hub.rows().await, commit);
+    let Places { window, commit_request, link_code, merge, suspension } = places(&hub.rows().await, commit);
     hub.store.close().await;
     Bed {
         folder,
@@ -147,6 +149,7 @@ pub(super) async fn bed() -> Bed {
         live,
         live_exchange,
         merge,
+        suspension,
         link_code,
         stranger,
         withdrawn: withdrawn.uuid(),
@@ -165,14 +168,18 @@ struct Places {
     commit_request: String,
     link_code: String,
     merge: RecordId,
+    suspension: RecordId,
 }
 
 fn places(rows: &[AuditRow], commit: RecordId) -> Places {
     let find = |pick: &dyn Fn(&AuditRow) -> Option<String>| rows.iter().find_map(pick).unwrap();
-    let merge = find(&|row| match row {
-        AuditRow::Record { record_id, kind, .. } if kind == "MEMBERS_MERGED" => Some(record_id.clone()),
-        _ => None,
-    });
+    let record_of = |wanted: &str| -> RecordId {
+        let id = find(&|row| match row {
+            AuditRow::Record { record_id, kind, .. } if kind == wanted => Some(record_id.clone()),
+            _ => None,
+        });
+        id.parse().unwrap()
+    };
     Places {
         window: find(&|row| match row {
             AuditRow::Window { window_id, .. } => Some(window_id.clone()),
@@ -188,7 +195,8 @@ fn places(rows: &[AuditRow], commit: RecordId) -> Places {
             AuditRow::LinkCode { link_code_id, .. } => Some(link_code_id.clone()),
             _ => None,
         }),
-        merge: merge.parse().unwrap(),
+        merge: record_of("MEMBERS_MERGED"),
+        suspension: record_of("PARTNER_SUSPENDED"),
     }
 }
 

@@ -54,6 +54,17 @@ impl Bed {
                 format!("reversal-sums: record {rest}"),
                 vec![forge(rest, |content| content["body"]["reversal"]["reverser"] = json!("market"))],
             ),
+            // By a third partner, in everything that is written.
+            (
+                format!("reversal-sums: record {rest}"),
+                vec![
+                    forge(rest, |content| {
+                        content["who"] = json!("partner/cinema/partner/till-7");
+                        content["body"]["reversal"]["reverser"] = json!("cinema");
+                    }),
+                    sql(format!("update request set scope = 'cinema' where record_id = {}", record(rest))),
+                ],
+            ),
             (
                 format!("reversal-sums: record {rest}"),
                 vec![

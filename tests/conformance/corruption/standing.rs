@@ -7,8 +7,13 @@ use super::parties::changes;
 
 impl Bed {
     pub(super) fn standing_cases(&self) -> Vec<Case> {
-        let cases =
-            [self.approval_rows(), self.approval_cases(), self.effect_cases(), self.credential_cases()];
+        let cases = [
+            self.approval_rows(),
+            self.approval_cases(),
+            self.effect_cases(),
+            self.told_cases(),
+            self.credential_cases(),
+        ];
         cases.into_iter().flatten().collect()
     }
 
@@ -122,6 +127,32 @@ impl Bed {
                         blob(self.stranger.uuid())
                     )),
                 ],
+            ),
+        ]
+    }
+
+    /// What records tell of what was done, and was not.
+    fn told_cases(&self) -> Vec<Case> {
+        let last = self.approved.record;
+        let approval = || format!("approval-effect: record {last}");
+        vec![
+            (
+                approval(),
+                vec![forge(last, |content| {
+                    content["body"]["approval"].as_object_mut().unwrap().remove("effect").unwrap();
+                })],
+            ),
+            (
+                approval(),
+                vec![forge(last, |content| {
+                    content["body"]["approval"]["effect"]["outcome"]["points"]["posted"] = json!("70");
+                })],
+            ),
+            (
+                format!("partner-rows: record {}", self.suspension),
+                vec![forge(self.suspension, |content| {
+                    content["body"]["standing"]["partner"]["status"] = json!("ACTIVE");
+                })],
             ),
         ]
     }

@@ -146,6 +146,7 @@ pub(crate) fn request(content: &Value) -> Option<AuditRow> {
         "EXCHANGE_COMMITTED" => "CommitExchange",
         "EXCHANGE_ABORTED" => "AbortExchange",
         "EXCHANGE_REVERSED" => "ReverseExchange",
+        "PARTNER_UPDATED" => "UpdatePartner",
         "PARTNER_SUSPENDED" => "SuspendPartner",
         "APPROVAL_REQUESTED" => "ResumePartner",
         "APPROVAL_APPROVED" => "Approve",

@@ -12,9 +12,14 @@ pub(crate) const FIRST: u128 = 41;
 
 /// The ids of records, by what they are of.
 pub(crate) mod at {
+    pub(crate) const CREATION: u128 = 41;
+    pub(crate) const SUSPENSION: u128 = 42;
     pub(crate) const RESUMPTION: u128 = 44;
     pub(crate) const APPROVAL: u128 = 45;
     pub(crate) const REJECTION: u128 = 47;
+    /// Two that come after all records of the book.
+    pub(crate) const NEXT: u128 = 51;
+    pub(crate) const NEXT_BUT_ONE: u128 = 52;
 }
 
 /// What both approvals ask for.

@@ -3,12 +3,13 @@
 use pointbridge_store::AuditRow;
 use serde_json::{Value, json};
 
-use crate::book::{self, at};
+use crate::book::{self, at, reversed};
 use crate::changes::{Case, case_reversed, change, forge, record};
-use crate::rows::{id, time};
+use crate::rows::{id, micros, time};
+use crate::{check, found};
 
 pub(super) fn cases() -> Vec<Case> {
-    [rows(), sums(), lots(), lines()].into_iter().flatten().collect()
+    [rows(), sums(), persons(), lots(), lines()].into_iter().flatten().collect()
 }
 
 /// A row's change.
@@ -78,6 +79,64 @@ fn sums() -> Vec<Case> {
         // More than the exchange took.
         whole(1, "301", 301),
     ]
+}
+
+/// 30 days after the commit, in microseconds and as records write it.
+const TERM_ENDS: (i64, &str) = (30 * 24 * 3600 * 1_000_000, "2026-12-22T08:00:21.000000Z");
+const TERM_ENDS_LOT: &str = "2027-01-21T08:00:21.000000Z";
+/// A microsecond before.
+const LAST_MOMENT: (i64, &str) = (TERM_ENDS.0 - 1, "2026-12-22T08:00:20.999999Z");
+const LAST_MOMENT_LOT: &str = "2027-01-21T08:00:20.999999Z";
+
+/// Reversed by this partner, in everything that is written.
+fn reversed_by(rows: &mut [AuditRow], partner: &str) {
+    forge(rows, at::REVERSAL, |content| {
+        content["who"] = json!(format!("partner/{partner}/partner/till-7"));
+        content["body"]["reversal"]["reverser"] = json!(partner);
+    });
+    change!(rows, AuditRow::Request { scope, record_id, .. } if *record_id == id("rec", at::REVERSAL) => *scope = partner.to_owned());
+}
+
+/// Reversed so long after the commit, in everything that is written: what comes back lives 30 days from then.
+fn reversed_at(rows: &mut Vec<AuditRow>, (after, at): (i64, &str), lot_ends: &str) {
+    let moment = micros(21) + after;
+    let lot_ends_at = moment + 30 * 24 * 3600 * 1_000_000;
+    forge(rows, at::REVERSAL, |content| {
+        content["decided_at"] = json!(at);
+        content["body"]["reversal"]["reversed_at"] = json!(at);
+        content["lots"][1]["expires_at"] = json!(lot_ends);
+    });
+    change!(rows, AuditRow::Record { record_id, decided_at, .. } if *record_id == id("rec", at::REVERSAL) => *decided_at = moment);
+    change!(rows, AuditRow::LotMovement { record_id, number: 2, expires_at, .. } if *record_id == id("rec", at::REVERSAL) => *expires_at = lot_ends_at);
+    change!(rows, AuditRow::Lot { expires_at: book::SOON, remaining, .. } => *remaining = 200);
+    rows.push(AuditRow::Lot {
+        membership_id: book::airline(),
+        expires_at: lot_ends_at,
+        origin_month: book::MONTH,
+        exchangeable: true,
+        remaining: 100,
+        held: 0,
+    });
+}
+
+/// By who may not, or not any more.
+fn persons() -> Vec<Case> {
+    let name = || format!("reversal-sums: {}", record(at::REVERSAL));
+    vec![
+        case_reversed(name(), |rows| reversed_by(rows, "cinema")),
+        case_reversed(name(), |rows| reversed_at(rows, TERM_ENDS, TERM_ENDS_LOT)),
+    ]
+}
+
+#[test]
+fn the_initiator_may_reverse_until_the_term_ends_and_the_receiver_at_any_time() {
+    let mut last = reversed();
+    reversed_at(&mut last, LAST_MOMENT, LAST_MOMENT_LOT);
+    assert_eq!(found(&check(last)), Vec::<String>::new());
+    let mut late = reversed();
+    reversed_at(&mut late, TERM_ENDS, TERM_ENDS_LOT);
+    reversed_by(&mut late, "market");
+    assert_eq!(found(&check(late)), Vec::<String>::new());
 }
 
 /// Points that come back into another lot than they left, and the lot that has them with it.

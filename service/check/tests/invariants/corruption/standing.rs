@@ -3,13 +3,79 @@
 use pointbridge_store::AuditRow;
 use serde_json::{Value, json};
 
-use crate::book::hex;
+use crate::book::{append, book, hex};
 use crate::changes::{Case, case, change, forge, record};
 use crate::rows::{id, micros, time};
 use crate::standing::at;
+use crate::{check, found};
 
 pub(super) fn cases() -> Vec<Case> {
-    [rows(), approvals(), effects(), credentials()].into_iter().flatten().collect()
+    [statuses(), rows(), approvals(), effects(), credentials()].into_iter().flatten().collect()
+}
+
+/// Gives the cinema's row another status and time.
+fn cinema_row(rows: &mut [AuditRow], to: &str, second: i64) {
+    change!(rows, AuditRow::Partner { partner_code, status, updated_at, .. } if partner_code == "cinema" => {
+        (*status, *updated_at) = (to.to_owned(), micros(second));
+    });
+}
+
+/// The cinema after the end of the book.
+fn cinema(status: &str, second: i64) -> Value {
+    json!({
+        "code": "cinema", "name": "The cinema", "status": status,
+        "created_at": time(41), "updated_at": time(second),
+    })
+}
+
+/// The cinema suspended again, and its name changed by a record that says a status of its own.
+fn updated_when_suspended(rows: &mut Vec<AuditRow>, status: &str) {
+    let suspended = json!({"standing": {"partner": cinema("SUSPENDED", 51), "reason": "FRAUD_SUSPECTED"}});
+    let who = "operator/wang";
+    append(rows, json!({"kind": "PARTNER_SUSPENDED", "who": who, "body": suspended}), at::NEXT);
+    let updated = json!({"partner": cinema(status, 52)});
+    append(rows, json!({"kind": "PARTNER_UPDATED", "who": who, "body": updated}), at::NEXT_BUT_ONE);
+    cinema_row(rows, status, 52);
+}
+
+/// A record that says another status than what happened gives.
+fn statuses() -> Vec<Case> {
+    let found_at = |number| format!("partner-rows: {}", record(number));
+    vec![
+        case(found_at(at::CREATION), |rows| {
+            forge(rows, at::CREATION, |content| content["body"]["partner"]["status"] = json!("SUSPENDED"));
+        }),
+        case(found_at(at::SUSPENSION), |rows| {
+            forge(rows, at::SUSPENSION, |content| {
+                content["body"]["standing"]["partner"]["status"] = json!("ACTIVE");
+            });
+        }),
+        case(found_at(at::RESUMPTION), |rows| {
+            forge(rows, at::RESUMPTION, |content| {
+                content["body"]["standing"]["partner"]["status"] = json!("SUSPENDED");
+            });
+            forge(rows, at::APPROVAL, |content| {
+                content["body"]["approval"]["effect"]["outcome"]["partner"]["status"] = json!("SUSPENDED");
+            });
+            cinema_row(rows, "SUSPENDED", 44);
+        }),
+        case(found_at(at::NEXT_BUT_ONE), |rows| updated_when_suspended(rows, "ACTIVE")),
+    ]
+}
+
+#[test]
+fn a_suspended_partner_may_be_renamed_and_stays_suspended() {
+    let mut rows = book();
+    updated_when_suspended(&mut rows, "SUSPENDED");
+    assert_eq!(found(&check(rows)), Vec::<String>::new());
+}
+
+#[test]
+fn no_status_is_judged_where_a_record_of_it_proves_nothing() {
+    let mut rows = book();
+    updated_when_suspended(&mut rows, "SUSPENDED");
+    change!(rows, AuditRow::Record { record_id, hash, .. } if *record_id == id("rec", at::NEXT) => hash[0] ^= 1);
+    assert_eq!(found(&check(rows)), [format!("record-hash: {}", record(at::NEXT))]);
 }
 
 fn rows() -> Vec<Case> {
@@ -108,6 +174,7 @@ fn approvals() -> Vec<Case> {
 
 fn effects() -> Vec<Case> {
     let effect = format!("approval-effect: {}", record(at::RESUMPTION));
+    let approval = format!("approval-effect: {}", record(at::APPROVAL));
     vec![
         case(effect.clone(), |rows| {
             forge(rows, at::RESUMPTION, |content| {
@@ -123,7 +190,30 @@ fn effects() -> Vec<Case> {
                 content["body"]["standing"]["approval_id"] = json!(id("apr", 2));
             });
         }),
+        // What was done is there, and the approval does not say so.
+        case(approval.clone(), |rows| forge(rows, at::APPROVAL, without_effect)),
+        // Approved, and nothing was done.
+        case(approval.clone(), |rows| {
+            forge(rows, at::APPROVAL, without_effect);
+            rows.retain(|row| !matches!(row, AuditRow::Record { record_id, .. } if *record_id == id("rec", at::RESUMPTION)));
+            cinema_row(rows, "SUSPENDED", 42);
+        }),
+        // Whoever approves again is answered with another partner than the one that was resumed.
+        case(approval.clone(), |rows| {
+            outcome(rows, |outcome| outcome["partner"]["status"] = json!("SUSPENDED"))
+        }),
+        case(approval.clone(), |rows| outcome(rows, |outcome| outcome["partner"]["another"] = json!(1))),
+        case(approval, |rows| outcome(rows, |outcome| *outcome = json!({"points": outcome["partner"]}))),
     ]
+}
+
+fn without_effect(content: &mut Value) {
+    content["body"]["approval"].as_object_mut().unwrap().remove("effect").unwrap();
+}
+
+/// Changes what the approval says that it came to.
+fn outcome(rows: &mut [AuditRow], change: impl FnOnce(&mut Value)) {
+    forge(rows, at::APPROVAL, |content| change(&mut content["body"]["approval"]["effect"]["outcome"]));
 }
 
 fn credentials() -> Vec<Case> {
