@@ -211,7 +211,7 @@ fn in_force(
 /// revoked stays so.
 fn no_step_back(path: &Path, old: &[Crl], new: &Parts) -> Result<(), TlsError> {
     let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms;
-    let (own, _) = crl::assign(path, &new.authorities, &new.lists, &algorithms)?;
+    let own = crl::assign(path, &new.authorities, &new.lists, &algorithms)?;
     for (authority, list) in new.authorities.iter().zip(own) {
         let of_authority =
             |old: &&Crl| old.issuer == authority.subject && old.is_signed_by(authority, &algorithms);

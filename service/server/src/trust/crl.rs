@@ -51,20 +51,18 @@ pub(super) fn read(file: &CrlFile) -> Result<Vec<Crl>, TlsError> {
     blocks.into_iter().map(|der| Crl::parse(der).map_err(|reason| refused(path, reason))).collect()
 }
 
-/// The list of each authority, in their order, and those that belong to authorities between.
+/// The list of each authority, in their order.
 pub(super) fn assign<'a>(
     path: &Path,
     authorities: &[Authority],
     lists: &'a [Crl],
     algorithms: &WebPkiSupportedAlgorithms,
-) -> Result<(Vec<Option<&'a Crl>>, Vec<&'a Crl>), TlsError> {
+) -> Result<Vec<Option<&'a Crl>>, TlsError> {
     let mut own: Vec<Option<&Crl>> = vec![None; authorities.len()];
-    let mut between = Vec::new();
     for list in lists {
         let mut named =
             authorities.iter().zip(&mut own).filter(|(one, _)| one.subject == list.issuer).peekable();
         if named.peek().is_none() {
-            between.push(list);
             continue;
         }
         let Some((_, place)) = named.find(|(one, _)| list.is_signed_by(one, algorithms)) else {
@@ -74,7 +72,7 @@ pub(super) fn assign<'a>(
             return Err(refused(path, &format!("there are two of {}; keep the newer one", list.name)));
         }
     }
-    Ok((own, between))
+    Ok(own)
 }
 
 fn refused(path: &Path, reason: &str) -> TlsError {

@@ -1,6 +1,7 @@
 //! Authorities, lists and certificates made on the spot: who is vouched for, and what a reload takes and keeps.
 
 mod bench;
+mod between;
 mod reloading;
 
 use rcgen::CertificateParams;
@@ -89,34 +90,6 @@ fn a_change_of_authority_takes_both_and_then_only_the_new_one() {
     bench.write_authorities(&[&new]);
     bench.assert_reloads();
     assert_eq!((ask(&old_client), ask(&new_client)), (Err(Distrust::Unknown), Ok(())));
-}
-
-#[test]
-fn an_authority_between_needs_a_list_too_unless_the_first_needs_none() {
-    let bench = Bench::new();
-    let between = bench.ca.between("between", 50, 0..20);
-    let chain = [leaf(&between, 1, 0..9), between.der.clone()];
-    let standing = bench.standing(&chain);
-    assert_eq!(ask(&standing), Err(Distrust::Unknown), "nobody tells whether it was revoked");
-    assert_eq!(ask(&bench.standing(&chain[..1])), Err(Distrust::Unknown), "the chain is not whole");
-    for (own, its, expected) in [
-        (&[][..], &[][..], Ok(())),
-        (&[], &[1], Err(Distrust::Revoked)),
-        (&[50], &[], Err(Distrust::Revoked)),
-    ] {
-        bench.write_lists(&[&bench.ca.list(2, own, 0..30), &between.list(2, its, 0..30)]);
-        bench.assert_reloads();
-        assert_eq!(ask(&standing), expected);
-    }
-    // Somebody else's list under its name is no list.
-    let impostor = Ca::new("between", 0..20);
-    bench.write_lists(&[&bench.ca.list(3, &[], 0..30), &impostor.list(3, &[], 0..30)]);
-    bench.assert_reloads();
-    assert_eq!(ask(&standing), Err(Distrust::Unknown));
-
-    let exempt = Bench::exempt();
-    let between = exempt.ca.between("between", 50, 0..20);
-    assert_eq!(ask(&exempt.standing(&[leaf(&between, 1, 0..9), between.der.clone()])), Ok(()));
 }
 
 #[test]
