@@ -1,7 +1,7 @@
 //! Revocation lists: the file with one per authority, and which authority each is of.
 //!
-//! A list belongs to the authority of its issuer's name whose key signed it. One that names an authority of the bundle and is
-//! not signed by it refuses the file. One that names none of them is kept for authorities between: the verifier then asks for
+//! A list belongs to the authorities of its issuer's name whose key signed it: to both editions of one that was issued again
+//! with its name and key. One that names an authority of the bundle and is not signed by it refuses the file. One that names none of them is kept for authorities between: the verifier then asks for
 //! their signature. Absent: fetching lists over the network, and delta lists.
 
 use std::path::Path;
@@ -65,11 +65,15 @@ pub(super) fn assign<'a>(
         if named.peek().is_none() {
             continue;
         }
-        let Some((_, place)) = named.find(|(one, _)| list.is_signed_by(one, algorithms)) else {
+        let mut is_of_nobody = true;
+        for (_, place) in named.filter(|(one, _)| list.is_signed_by(one, algorithms)) {
+            is_of_nobody = false;
+            if place.replace(list).is_some() {
+                return Err(refused(path, &format!("there are two of {}; keep the newer one", list.name)));
+            }
+        }
+        if is_of_nobody {
             return Err(refused(path, &format!("the one of {} is not signed by it", list.name)));
-        };
-        if place.replace(list).is_some() {
-            return Err(refused(path, &format!("there are two of {}; keep the newer one", list.name)));
         }
     }
     Ok(own)

@@ -77,6 +77,29 @@ fn two_authorities_of_one_name_are_two_each_with_its_own_list() {
 }
 
 #[test]
+fn an_authority_that_was_issued_again_has_one_list_for_both_editions() {
+    let bench = Bench::new();
+    let again = bench.ca.again("first", 0..99);
+    for (bundle, number) in [([&bench.ca, &again], 2), ([&again, &bench.ca], 3)] {
+        bench.write_authorities(&bundle);
+        bench.write_lists(&[&bench.ca.list(number, &[1], 0..30)]);
+        bench.assert_reloads();
+        for (serial, expected) in [(1, Err(Distrust::Revoked)), (2, Ok(()))] {
+            assert_eq!(ask(&bench.standing(&[leaf(&bench.ca, serial, 0..9)])), expected);
+        }
+    }
+    // A start asks the same, and two lists in one place are two still.
+    assert!(Trust::load(bench.files.clone()).is_ok());
+    bench.write_lists(&[&bench.ca.list(4, &[], 0..30), &again.list(5, &[], 0..30)]);
+    assert!(bench.faults().iter().any(|fault| fault.contains("there are two")));
+    // The new edition outlives the old one, whose clients it keeps.
+    bench.write_lists(&[&bench.ca.list(4, &[1], 0..60)]);
+    bench.assert_reloads();
+    let client = bench.standing(&[leaf(&bench.ca, 2, 0..50)]);
+    assert_eq!(client.ask_at(time(now() + 40 * DAY)), Ok(()));
+}
+
+#[test]
 fn a_change_of_authority_takes_both_and_then_only_the_new_one() {
     let bench = Bench::new();
     let new = Ca::new("second", 0..35);
