@@ -113,6 +113,10 @@ fn a_change_of_authority_takes_both_and_then_only_the_new_one() {
     bench.write_authorities(&[&new]);
     bench.assert_reloads();
     assert_eq!((ask(&old_client), ask(&new_client)), (Err(Distrust::Unknown), Ok(())));
+    // And it may go later, without holding up what the other one revokes.
+    bench.write_lists(&[&new.list(2, &[1], 0..30)]);
+    bench.assert_reloads();
+    assert_eq!(ask(&new_client), Err(Distrust::Revoked));
 }
 
 #[test]

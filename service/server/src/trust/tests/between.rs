@@ -47,3 +47,48 @@ fn what_an_authority_of_the_bundle_revoked_is_revoked_below_an_exempt_one_too() 
         assert_eq!(of(2).ask_at(later), Err(Distrust::CrlExpired));
     }
 }
+
+#[test]
+fn a_list_of_an_authority_between_never_steps_back_either() {
+    let bench = Bench::exempt();
+    let (between, other) = (bench.ca.between("between", 50, 0..35), Ca::new("other", 0..35));
+    let victim = bench.standing(&[leaf(&between, 1, 0..9), between.der.clone()]);
+    bench.write_lists(&[&between.list(300, &[1], 0..30)]);
+    bench.assert_reloads();
+    assert_eq!(ask(&victim), Err(Distrust::Revoked));
+    for (text, expected) in [
+        (between.list(299, &[], 0..30), "older than the one in force"),
+        (other.list(400, &[], 0..30), "is gone, an authority between"),
+        (between.list(301, &[], 0..30) + &between.list(302, &[1], 0..30), "there are two"),
+    ] {
+        bench.write("crl.pem", &text);
+        let faults = bench.faults();
+        assert!(faults.iter().any(|fault| fault.contains(expected)), "{faults:?} lacks {expected:?}");
+        assert_eq!(ask(&victim), Err(Distrust::Revoked), "{expected}");
+    }
+    std::fs::remove_file(bench.files.client_crl.path()).unwrap();
+    assert!(!bench.faults().is_empty());
+    assert_eq!(ask(&victim), Err(Distrust::Revoked));
+    bench.write_lists(&[&between.list(301, &[], 0..30), &other.list(1, &[], 0..30)]);
+    bench.assert_reloads();
+    assert_eq!(ask(&victim), Ok(()), "its own authority took it back");
+}
+
+/// Taken out of the bundle, an authority below another one stands between: its list may not go with it, as a first one's may.
+#[test]
+fn an_authority_that_leaves_the_bundle_and_stands_between_keeps_its_list() {
+    let bench = Bench::exempt();
+    let (lower, other) = (bench.ca.between("lower", 50, 0..35), Ca::new("other", 0..35));
+    let victim = bench.standing(&[leaf(&lower, 1, 0..9), lower.der.clone()]);
+    bench.write_authorities(&[&bench.ca, &lower, &other]);
+    bench.write_lists(&[&lower.list(2, &[1], 0..30), &other.list(1, &[], 0..30)]);
+    bench.assert_reloads();
+    bench.write_authorities(&[&bench.ca]);
+    bench.write_lists(&[&other.list(1, &[], 0..30)]);
+    let faults = bench.faults();
+    assert!(faults.iter().any(|fault| fault.contains("CN=lower is gone")), "{faults:?}");
+    assert_eq!(ask(&victim), Err(Distrust::Revoked));
+    bench.write_lists(&[&lower.list(2, &[1], 0..30)]);
+    bench.assert_reloads();
+    assert_eq!(ask(&victim), Err(Distrust::Revoked));
+}
