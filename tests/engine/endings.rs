@@ -1,6 +1,6 @@
 //! Callers that go away, stores that fail, engines that end, and what time brings.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use pointbridge_core::exchange::ReservationState;
@@ -11,6 +11,7 @@ use pointbridge_tests::hub::Hub;
 use pointbridge_tests::memory::MemoryStore;
 use pointbridge_tests::scene::company;
 use pointbridge_tests::script::operator;
+use tokio::sync::watch;
 
 use crate::batches::{Bench, names, options};
 use crate::gated::until;
@@ -83,6 +84,34 @@ async fn a_broken_invariant_ends_the_engine() {
     assert!(matches!(lost, Failure::Store(StoreError::OutcomeUnknown(_))), "{lost:?}");
     assert_eq!(bench.engine.submit(bench.envelope("late")).await.unwrap_err(), Failure::Draining);
     assert_eq!(bench.store.batches(), [1], "nothing was written after it");
+}
+
+/// Looks, when its command is answered, whether the engine is known to be broken.
+struct Look {
+    broken: watch::Receiver<Option<String>>,
+    seen: Arc<OnceLock<bool>>,
+}
+
+impl Drop for Look {
+    fn drop(&mut self) {
+        let _ = self.seen.set(self.broken.borrow().is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_broken_invariant_is_known_before_its_callers_are_answered_and_after_the_drain() {
+    let bench = Bench::new(options());
+    bench.store.fail_next(StoreError::Broken("a balance below zero".to_owned()));
+    let (broken, seen) = (bench.running.is_broken(), Arc::new(OnceLock::new()));
+    let look = Look { broken: broken.clone(), seen: Arc::clone(&seen) };
+    let call = bench.submit_keeping(bench.envelope("first"), Some(Arc::new(look))).await;
+    bench.store.arrived(1).await;
+    assert_eq!((seen.get(), broken.borrow().as_deref()), (None, None));
+    bench.store.open();
+    bench.running.drain().await;
+    call.await.unwrap().unwrap_err();
+    assert_eq!(seen.get(), Some(&true), "its caller was answered by an engine that seemed sound");
+    assert_eq!(broken.borrow().as_deref(), Some("a balance below zero"));
 }
 
 #[tokio::test]

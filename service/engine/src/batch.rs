@@ -105,14 +105,15 @@ impl<S: Store> Writer<S> {
         if let Some(left_out) = UNWRITTEN.admit().or(broken.as_ref().map(|_| 0)) {
             tracing::error!(error = %error, commands = batch.len(), left_out, "a batch was not written");
         }
+        let must_end = broken.is_some();
+        // Before anybody is answered: whoever waits for the answers must not find the engine sound behind them.
+        if must_end {
+            self.break_down.send_replace(broken);
+        }
         for waiting in batch {
             waiting.answer(Err(Failure::Store(error.clone())));
         }
-        if let Some(what) = broken {
-            let _ = self.break_down.send(Some(what));
-            return true;
-        }
-        false
+        must_end
     }
 }
 

@@ -208,6 +208,12 @@ impl Running {
         }
     }
 
+    /// What turned out broken, as far as it is known; goes on telling after the engine was drained, which may be when it breaks.
+    #[must_use]
+    pub fn is_broken(&self) -> watch::Receiver<Option<String>> {
+        self.broken.clone()
+    }
+
     /// Takes nothing new, finishes what waits, and ends.
     pub async fn drain(self) {
         let _ = self.drain.send(true);

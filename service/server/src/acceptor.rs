@@ -4,13 +4,15 @@
 //!
 //! | bound | default | what happens beyond it |
 //! | --- | --- | --- |
-//! | handshakes under way | 512 | the next ones wait in the system's backlog |
-//! | handshakes under way from one address | 128 | the connection is cut |
+//! | handshakes from one address, those that wait included | 32 | the connection is cut |
+//! | handshakes under way | 512 | the next ones wait |
+//! | time that one waits | 5 s | the connection is cut |
 //! | time for a handshake | 5 s | the connection is cut |
 //! | connections | 2,000 | the connection is cut |
 //! | connections of one partner | 64 | the connection is cut once the partner is known |
 //!
-//! A handshake runs in a task of its own, so a silent client keeps nobody waiting. A certificate that a known
+//! A handshake waits and runs in a task of its own, so a silent client keeps nobody waiting, and accepting never rests: what an
+//! address has too much is cut at once, also while others hold every place there is. A certificate that a known
 //! authority signed but that names no principal is let in as nobody: its calls can then be answered with a reason.
 //! What a principal may call, and whether the partner is suspended, is decided per request and not here.
 
@@ -28,7 +30,7 @@ use rustls_pki_types::CertificateDer;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -60,7 +62,10 @@ pub struct Limits {
     pub handshake_timeout: Duration,
     /// Handshakes under way, in all.
     pub handshakes_max: usize,
-    /// Handshakes under way from one IP address, or one /64 network of IPv6. A quarter of all, so that one source cannot use them up.
+    /// How long a connection may wait for its handshake to begin.
+    pub handshake_wait: Duration,
+    /// Handshakes that wait or are under way from one IP address, or one /64 network of IPv6. A sixteenth of all, so that it takes
+    /// many sources to use them up; a partner's tills behind one address seldom come back more than so many at once.
     pub handshakes_per_address_max: usize,
     /// Connections open, in all, handshakes included.
     pub connections_max: usize,
@@ -73,7 +78,8 @@ impl Default for Limits {
         Self {
             handshake_timeout: Duration::from_secs(5),
             handshakes_max: 512,
-            handshakes_per_address_max: 128,
+            handshake_wait: Duration::from_secs(5),
+            handshakes_per_address_max: 32,
             connections_max: 2_000,
             connections_per_partner_max: 64,
         }
@@ -223,6 +229,8 @@ impl Party {
 enum Cut {
     #[error("too many handshakes are under way from this address")]
     AddressBusy,
+    #[error("too many handshakes are under way, and it waited too long for its own")]
+    HandshakesFull,
     #[error("the hub has as many connections as it takes")]
     HubFull,
     #[error("its partner has as many connections as it may")]
@@ -240,6 +248,7 @@ impl Cut {
     const fn reason(&self) -> &'static str {
         match self {
             Self::AddressBusy => "ADDRESS_BUSY",
+            Self::HandshakesFull => "HANDSHAKES_FULL",
             Self::HubFull => "HUB_FULL",
             Self::PartnerFull => "PARTNER_FULL",
             Self::HandshakeSlow => "HANDSHAKE_SLOW",
@@ -254,18 +263,19 @@ struct Gate {
     trust: Arc<Trust>,
     trust_domain: TrustDomain,
     handshake_timeout: Duration,
-    handshakes: Arc<Semaphore>,
+    handshake_wait: Duration,
+    handshakes: Semaphore,
     addresses: KeyedBound<IpAddr>,
     connections: Arc<Semaphore>,
     parties: KeyedBound<Party>,
 }
 
-/// A TCP connection that may begin its handshake.
+/// A TCP connection that may wait for its handshake.
 struct Admitted {
     tcp: TcpStream,
     remote: SocketAddr,
     place: OwnedSemaphorePermit,
-    _handshake: (OwnedSemaphorePermit, KeyedPermit<IpAddr>),
+    _address: KeyedPermit<IpAddr>,
 }
 
 impl Gate {
@@ -275,22 +285,25 @@ impl Gate {
             trust,
             trust_domain,
             handshake_timeout: limits.handshake_timeout,
-            handshakes: Arc::new(Semaphore::new(limits.handshakes_max)),
+            handshake_wait: limits.handshake_wait,
+            handshakes: Semaphore::new(limits.handshakes_max),
             addresses: KeyedBound::new(limits.handshakes_per_address_max),
             connections: Arc::new(Semaphore::new(limits.connections_max)),
             parties: KeyedBound::new(limits.connections_per_partner_max),
         }
     }
 
-    fn admit(
-        &self,
-        tcp: TcpStream,
-        remote: SocketAddr,
-        handshake: OwnedSemaphorePermit,
-    ) -> Result<Admitted, Cut> {
+    fn admit(&self, tcp: TcpStream, remote: SocketAddr) -> Result<Admitted, Cut> {
         let address = self.addresses.try_acquire(network(remote.ip())).ok_or(Cut::AddressBusy)?;
         let place = Arc::clone(&self.connections).try_acquire_owned().map_err(|_| Cut::HubFull)?;
-        Ok(Admitted { tcp, remote, place, _handshake: (handshake, address) })
+        Ok(Admitted { tcp, remote, place, _address: address })
+    }
+
+    /// Waits for a place among the handshakes, in the order of arrival.
+    async fn begin(&self) -> Result<SemaphorePermit<'_>, Cut> {
+        // The semaphore is never closed, so that it is the time that ran out.
+        let begun = timeout(self.handshake_wait, self.handshakes.acquire()).await;
+        begun.ok().and_then(Result::ok).ok_or(Cut::HandshakesFull)
     }
 
     async fn shake(&self, tcp: TcpStream) -> Result<TlsStream<TcpStream>, Cut> {
@@ -334,8 +347,7 @@ impl Gate {
     }
 }
 
-/// Accepts, and hands each connection to a task of its own. The next one is accepted only once there is room for
-/// its handshake.
+/// Accepts, and hands each connection to a task of its own. There are never more of those than connections.
 async fn accept_forever(
     listener: &TcpListener,
     gate: &Arc<Gate>,
@@ -343,12 +355,11 @@ async fn accept_forever(
     shutdown: &watch::Receiver<bool>,
 ) {
     let mut backoff = BACKOFF_MIN;
-    // The semaphore is never closed, so the loop ends with its caller only.
-    while let Ok(handshake) = Arc::clone(&gate.handshakes).acquire_owned().await {
+    loop {
         match listener.accept().await {
             Ok((tcp, remote)) => {
                 backoff = BACKOFF_MIN;
-                match gate.admit(tcp, remote, handshake) {
+                match gate.admit(tcp, remote) {
                     Ok(admitted) => {
                         let task = welcome(Arc::clone(gate), admitted, ready.clone());
                         tokio::spawn(until_stopped(shutdown.clone(), task));
@@ -371,11 +382,14 @@ async fn accept_forever(
 
 /// Shakes hands and hands the connection over. The handshake counts as under way until the server took it.
 async fn welcome(gate: Arc<Gate>, admitted: Admitted, ready: mpsc::Sender<io::Result<Connection>>) {
-    let Admitted { tcp, remote, place, _handshake } = admitted;
-    let identified = gate.shake(tcp).await.and_then(|stream| gate.identify(stream, remote, place));
-    match identified {
+    let Admitted { tcp, remote, place, _address } = admitted;
+    let shaken = async {
+        let handshake = gate.begin().await?;
+        Ok((gate.identify(gate.shake(tcp).await?, remote, place)?, handshake))
+    };
+    match shaken.await {
         // A server that is gone takes no connection; it is closed by being dropped.
-        Ok(connection) => drop(ready.send(Ok(connection)).await),
+        Ok((connection, _handshake)) => drop(ready.send(Ok(connection)).await),
         Err(cut) => Gate::log(remote, &cut),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -60,6 +60,23 @@ pub enum Stopped {
     Broken(String),
 }
 
+/// Whether an invariant is known to be broken, for whoever ends the process while the hub cannot answer.
+#[derive(Debug, Clone, Default)]
+pub struct Breakage(Arc<OnceLock<watch::Receiver<Option<String>>>>);
+
+impl Breakage {
+    /// Whether one is. None is as long as nothing is served.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.0.get().is_some_and(|broken| broken.borrow().is_some())
+    }
+
+    /// Follows the engine that is served with. A hub has one, so that a second one is never asked for.
+    fn follow(&self, running: &Running) {
+        let _ = self.0.set(running.is_broken());
+    }
+}
+
 /// What a hub is started with beside its configuration.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tweaks {
@@ -80,6 +97,7 @@ pub struct Ready {
     reflection: bool,
     environment: Environment,
     allowance: Allowance,
+    breakage: Breakage,
     /// Where it listens.
     pub address: SocketAddr,
 }
@@ -132,6 +150,7 @@ impl Ready {
             reflection: config.reflection,
             environment: config.environment,
             allowance: config.allowance,
+            breakage: Breakage::default(),
             address,
         })
     }
@@ -140,6 +159,12 @@ impl Ready {
     #[must_use]
     pub fn trust(&self) -> Arc<Trust> {
         Arc::clone(&self.connections.trust)
+    }
+
+    /// Whether an invariant is broken, as it becomes known while the hub serves and ends.
+    #[must_use]
+    pub fn breakage(&self) -> Breakage {
+        self.breakage.clone()
     }
 
     /// Serves until `stop` resolves, or an invariant turns out broken.
@@ -160,10 +185,12 @@ impl Ready {
             reflection,
             environment,
             allowance,
+            breakage,
             address,
         } = self;
         let (engine, running) =
             pointbridge_engine::start(Arc::clone(&store), EngineOptions::new(Arc::new(draw_seed)));
+        breakage.follow(&running);
         let (reporter, health) = tonic_health::server::health_reporter();
         let hub = Arc::new(Hub::new(Arc::clone(&store), engine, keys, environment));
         let services = Services::new(Arc::clone(&hub));
@@ -198,25 +225,36 @@ impl Ready {
             broken = wait(&running, async { is_whole = end.await.is_ok() }).await;
         }
         transport.abort();
-        if let Some(what) = broken {
-            tracing::error!(
-                what,
-                "an invariant is broken: the hub ends and must be looked at before it serves again"
-            );
-            return Ok(Stopped::Broken(what));
+        if broken.is_none() {
+            let (is_finished, what) = finish(running, store).await;
+            (is_whole, broken) = (is_finished && is_whole, what);
         }
-        let is_whole = finish(running, store).await && is_whole;
         refusals::tell_all();
-        Ok(if is_whole { Stopped::Asked } else { Stopped::Hard })
+        Ok(stopped(is_whole, broken))
     }
 }
 
-/// Lets the writes that wait end, and closes the store. Answers whether there was time for it.
-async fn finish(running: Running, store: Arc<SqliteStore>) -> bool {
-    let is_drained = tokio::time::timeout(ENGINE_DRAIN_MAX, running.drain()).await.is_ok();
+/// How the hub stopped. What is broken goes before everything else.
+fn stopped(is_whole: bool, broken: Option<String>) -> Stopped {
+    let Some(what) = broken else { return if is_whole { Stopped::Asked } else { Stopped::Hard } };
+    tracing::error!(
+        what,
+        "an invariant is broken: the hub ends and must be looked at before it serves again"
+    );
+    Stopped::Broken(what)
+}
+
+/// Lets the writes that wait end, and closes the store. Answers whether there was time for it, and what turned out broken, by
+/// the last of those writes too.
+async fn finish(running: Running, store: Arc<SqliteStore>) -> (bool, Option<String>) {
+    let broken = running.is_broken();
+    let mut is_whole = tokio::time::timeout(ENGINE_DRAIN_MAX, running.drain()).await.is_ok();
     // Calls that outlived the drain still hold the store; SQLite's log is then read at the next start.
-    let Some(store) = Arc::into_inner(store) else { return is_drained };
-    is_drained & tokio::time::timeout(STORE_CLOSE_MAX, store.close()).await.is_ok()
+    if let Some(store) = Arc::into_inner(store) {
+        is_whole &= tokio::time::timeout(STORE_CLOSE_MAX, store.close()).await.is_ok();
+    }
+    let what = broken.borrow().clone();
+    (is_whole, what)
 }
 
 /// The hub as a whole, and each of its services.
@@ -241,11 +279,12 @@ async fn tell_refusals() {
     }
 }
 
-/// Waits for somebody to ask for an end (`None`) or for an invariant to break (what it was).
+/// Waits for somebody to ask for an end (`None`) or for an invariant to break (what it was), which counts where both happen.
 async fn wait(running: &Running, stop: impl Future<Output = ()>) -> Option<String> {
     tokio::select! {
-        () = stop => None,
+        biased;
         what = running.broken() => Some(what),
+        () = stop => None,
     }
 }
 
@@ -288,3 +327,6 @@ fn with_reflection(routes: Routes, is_on: bool) -> anyhow::Result<Routes> {
     let v1alpha = builder().build_v1alpha()?.max_decoding_message_size(QUESTION_BYTES_MAX);
     Ok(routes.add_service(v1).add_service(v1alpha))
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,7 @@
 //! | silence, then no answer | 30 s, then 10 s | cut |
 //! | age | 15 min ± 10 % | GOAWAY, and a cut after 30 s |
 //! | a certificate that is trusted no more | | each call is refused with the reason; GOAWAY after 10 s, cut 30 s later |
+//! | any of these ends, or the hub's own, before the client's first words | | cut |
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -153,7 +154,8 @@ where
         () = is_draining(draining) => End::Drain,
     };
     tracing::debug!(?end, "a connection is ended");
-    if end != End::Silence {
+    // Who never spoke would not hear that it ends either, and would hold the hub's own end for all of the grace.
+    if end != End::Silence && heard.has_words() {
         served.as_mut().graceful_shutdown();
         let _ = timeout(GRACE, served).await;
     }

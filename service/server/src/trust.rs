@@ -13,14 +13,13 @@ mod authority;
 mod crl;
 mod expiry;
 mod reload;
+mod succession;
 mod verifier;
 
 use std::fmt;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rustls::ServerConfig;
-use rustls::crypto::aws_lc_rs;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::{CertificateDer, UnixTime};
@@ -59,6 +58,8 @@ struct State {
     tls: Arc<ServerConfig>,
     verifier: Arc<ClientVerifier>,
     parts: Parts,
+    /// The authorities that were trusted since the start and are no more.
+    retired: Vec<Authority>,
 }
 
 impl fmt::Debug for State {
@@ -68,7 +69,12 @@ impl fmt::Debug for State {
 }
 
 impl State {
-    fn new(files: &ServerFiles, parts: Parts, generation: u64) -> Result<Self, TlsError> {
+    fn new(
+        files: &ServerFiles,
+        parts: Parts,
+        retired: Vec<Authority>,
+        generation: u64,
+    ) -> Result<Self, TlsError> {
         let verifier = Arc::new(ClientVerifier::new(&Material {
             authorities: &parts.authorities,
             authorities_path: &files.client_ca_pem,
@@ -78,7 +84,7 @@ impl State {
         })?);
         let for_handshakes: Arc<dyn ClientCertVerifier> = Arc::<ClientVerifier>::clone(&verifier);
         let tls = tls::server_config(Arc::clone(&parts.identity), for_handshakes)?;
-        Ok(Self { generation, tls, verifier, parts })
+        Ok(Self { generation, tls, verifier, parts, retired })
     }
 
     /// The first second after `now` at which something of this state, or of the chain, may have come to its end.
@@ -102,7 +108,7 @@ impl Trust {
         let authorities = Arc::new(authority::read(&files.client_ca_pem)?);
         let lists = Arc::new(crl::read(&files.client_crl)?);
         let identity = tls::identity(&files)?;
-        let state = State::new(&files, Parts { identity, authorities, lists }, 0)?;
+        let state = State::new(&files, Parts { identity, authorities, lists }, Vec::new(), 0)?;
         let hangup = tokio::sync::Notify::new();
         Ok(Arc::new(Self { files, first, state: RwLock::new(Arc::new(state)), hangup }))
     }
@@ -166,8 +172,9 @@ impl Trust {
         if same {
             return Ok(None);
         }
-        no_step_back(self.files.client_crl.path(), &old.parts.lists, &parts)?;
-        State::new(&self.files, parts, old.generation.wrapping_add(1)).map(Some)
+        let retired = succession::retired(old, &parts.authorities);
+        succession::no_step_back(self.files.client_crl.path(), &old.parts.lists, &parts, &retired)?;
+        State::new(&self.files, parts, retired, old.generation.wrapping_add(1)).map(Some)
     }
 
     fn put(&self, next: Option<State>) {
@@ -205,27 +212,6 @@ fn in_force(
         }
         _ => Ok(new),
     }
-}
-
-/// A list that was in force is followed by a newer one of the same authority, never by an older one or none: what was
-/// revoked stays so.
-fn no_step_back(path: &Path, old: &[Crl], new: &Parts) -> Result<(), TlsError> {
-    let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms;
-    let (own, _) = crl::assign(path, &new.authorities, &new.lists, &algorithms)?;
-    for (authority, list) in new.authorities.iter().zip(own) {
-        let of_authority =
-            |old: &&Crl| old.issuer == authority.subject && old.is_signed_by(authority, &algorithms);
-        let Some(before) = old.iter().find(of_authority) else { continue };
-        let reason = match list {
-            None => format!("the one of {} is gone, and its authority is not", authority.name),
-            Some(list) if list.is_older_than(before) => {
-                format!("the one of {} is older than the one in force", authority.name)
-            }
-            Some(_) => continue,
-        };
-        return Err(TlsError::CrlRefused { path: path.to_owned(), reason });
-    }
-    Ok(())
 }
 
 /// Whether a client's chain is still trusted. Made once per connection and asked with every call.

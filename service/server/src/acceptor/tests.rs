@@ -1,5 +1,7 @@
 //! The acceptor over real loopback connections, with certificates made on the spot.
 
+mod crowds;
+
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -280,77 +282,6 @@ async fn a_handshake_that_takes_too_long_is_cut() {
     let mut silent = TcpStream::connect(hub.address).await.unwrap();
     let read = timeout(PATIENCE, silent.read(&mut [0])).await.expect("the end in time");
     assert!(!matches!(read, Ok(1..)));
-}
-
-#[tokio::test]
-async fn handshakes_beyond_the_bound_wait_for_a_place() {
-    let mut hub = hub(Limits { handshakes_max: 1, ..short() }).await;
-    let _silent = TcpStream::connect(hub.address).await.unwrap();
-    let alice = hub.issue("operator/alice");
-    // The only place is the silent client's until its time is over; then this one gets it.
-    let _client = hub.connect(client(&hub.ca_pem(), Some(&alice))).await.unwrap();
-    assert!(hub.next().await.peer().principal.is_ok());
-}
-
-#[tokio::test]
-async fn handshakes_of_one_address_are_bounded() {
-    let limits = Limits { handshakes_per_address_max: 1, ..Limits::default() };
-    let hub = hub(limits).await;
-    let _silent = TcpStream::connect(hub.address).await.unwrap();
-    let mut second = TcpStream::connect(hub.address).await.unwrap();
-    // Cut at once: the handshake's own time-out is 5 s, and nothing is ever sent.
-    let read = timeout(Duration::from_secs(4), second.read(&mut [0])).await.expect("the end in time");
-    assert!(!matches!(read, Ok(1..)));
-}
-
-/// The beginning of a greeting that is too long to end in time.
-fn endless_hello() -> Vec<u8> {
-    let mut bytes = vec![0x16, 0x03, 0x01, 0x40, 0x00, 0x01, 0x00, 0x3f, 0xfc];
-    bytes.extend([0x03; 1_000]);
-    bytes
-}
-
-/// Speaks TLS so slowly that the handshake never ends, from another address of this machine. Answers with the open connection.
-async fn slow_client(hub: SocketAddr, greeting: Vec<u8>) -> TcpStream {
-    let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    socket.bind((Ipv4Addr::new(127, 0, 0, 2), 0).into()).unwrap();
-    let mut tcp = socket.connect(hub).await.unwrap();
-    for byte in greeting {
-        // The hub cuts those that are too many, and they hold on all the same.
-        let _ = tcp.write_all(&[byte]).await;
-        sleep(Duration::from_millis(50)).await;
-    }
-    tcp
-}
-
-#[tokio::test]
-async fn one_source_of_slow_and_silent_handshakes_starves_nobody_else() {
-    let limits = Limits {
-        handshakes_max: 40,
-        handshakes_per_address_max: 10,
-        handshake_timeout: PATIENCE,
-        ..Limits::default()
-    };
-    let mut hub = hub(limits).await;
-    let alice = hub.issue("operator/alice");
-    let slow: Vec<_> = (0..60)
-        .map(|number| {
-            // Every other one says nothing at all, and holds on; the others begin a greeting of 16 KiB.
-            let greeting = if number % 2 == 0 { endless_hello() } else { Vec::new() };
-            let address = hub.address;
-            tokio::spawn(async move {
-                let _held = slow_client(address, greeting).await;
-                sleep(PATIENCE).await;
-            })
-        })
-        .collect();
-    for _ in 0..20 {
-        let began = std::time::Instant::now();
-        let _client = hub.connect(client(&hub.ca_pem(), Some(&alice))).await.unwrap();
-        assert!(hub.next().await.peer().principal.is_ok());
-        assert!(began.elapsed() < PATIENCE / 2, "it waited for the slow ones");
-    }
-    slow.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
 #[test]

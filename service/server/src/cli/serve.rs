@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{DataArgs, EXIT_BROKEN, out};
 use crate::config::{ConfigFile, Environment};
-use crate::serve::{Ready, STOP_MAX, Stopped, Tweaks};
+use crate::serve::{Breakage, Ready, STOP_MAX, Stopped, Tweaks};
 use crate::telemetry;
 
 /// SIGXFSZ, which a write beyond the process's limit of file sizes raises, and which ends a process that does not take it.
@@ -112,12 +112,13 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
             trust.read_now();
         }
     });
+    let breakage = ready.breakage();
     let stop = async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        end_hard_in_time();
+        end_hard_in_time(breakage);
     };
     let stopped = ready.serve(stop).await?;
     reloading.abort();
@@ -128,11 +129,16 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Ends the process in time even where the runtime hangs, in a system call on a dead disk, say. Whatever was acknowledged is on
-/// disk by then, so that this is an orderly end too.
-fn end_hard_in_time() {
-    std::thread::spawn(|| {
+/// disk by then, so that this is an orderly end too, unless an invariant broke.
+fn end_hard_in_time(breakage: Breakage) {
+    std::thread::spawn(move || {
         std::thread::sleep(STOP_MAX);
         tracing::warn!("the hub did not end by itself in time: it ends hard");
-        std::process::exit(0);
+        std::process::exit(hard_exit(&breakage).into());
     });
+}
+
+/// The code of a hard end.
+fn hard_exit(breakage: &Breakage) -> u8 {
+    if breakage.is_known() { EXIT_BROKEN } else { 0 }
 }

@@ -364,6 +364,27 @@ async fn a_call_that_comes_too_late_is_told_so_and_one_under_way_may_end() {
 }
 
 #[tokio::test]
+async fn a_client_that_never_speaks_does_not_hold_up_the_end_of_the_hub() {
+    let mut served = serve_silence(options()).await;
+    let config = client(&served.hub.ca_pem(), Some(&served.identity));
+    let mut silent = served.hub.connect(config.clone()).await.unwrap();
+    let mut half = served.hub.connect(config).await.unwrap();
+    half.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r").await.unwrap();
+    // A third one is served, so that the first two are being served too.
+    let mut raw = Raw::open(&served).await;
+    raw.until(WINDOW_UPDATE).await;
+    served.hub.stop.send(true).unwrap();
+    raw.until(GOAWAY).await;
+    drop(raw);
+    // Sooner than the grace and than the time for first words, which is as long as the test's patience.
+    timeout(PATIENCE * 3 / 4, &mut served.serving).await.expect("the end in time").unwrap();
+    for mute in [&mut silent, &mut half] {
+        let mut bytes = Vec::new();
+        let _ = timeout(PATIENCE, mute.read_to_end(&mut bytes)).await.expect("the end in time");
+    }
+}
+
+#[tokio::test]
 async fn a_connection_that_is_trusted_no_more_ends() {
     let served = serve_silence(Options { distrusted_grace: Duration::from_millis(100), ..options() }).await;
     let mut raw = Raw::open(&served).await;

@@ -48,6 +48,8 @@ pub(super) struct Authority {
     /// Its public key's bits.
     pub(super) key: Vec<u8>,
     pub(super) fingerprint: Fingerprint,
+    /// Whether it names itself as its issuer, so that it stands below no other one.
+    pub(super) is_self_issued: bool,
     pub(super) validity: Validity,
 }
 
@@ -82,6 +84,7 @@ impl Authority {
             subject: certificate.subject().as_raw().to_vec(),
             key: certificate.public_key().subject_public_key.data.to_vec(),
             fingerprint: PeerCertificate::of(&der).fingerprint,
+            is_self_issued: certificate.issuer().as_raw() == certificate.subject().as_raw(),
             validity: Validity {
                 from: validity.not_before.timestamp(),
                 until: validity.not_after.timestamp(),

@@ -1,9 +1,10 @@
 //! Revocation lists: the file with one per authority, and which authority each is of.
 //!
-//! A list belongs to the authority of its issuer's name whose key signed it. One that names an authority of the bundle and is
-//! not signed by it refuses the file. One that names none of them is kept for authorities between: the verifier then asks for
-//! their signature. Absent: fetching lists over the network, and delta lists.
+//! A list belongs to the authorities of its issuer's name whose key signed it: to both editions of one that was issued again
+//! with its name and key. One that names an authority of the bundle and is not signed by it refuses the file. One that names none of them is kept for authorities between, one of each name: the verifier
+//! then asks for their signature. Absent: fetching lists over the network, and delta lists.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use rustls::crypto::WebPkiSupportedAlgorithms;
@@ -51,30 +52,37 @@ pub(super) fn read(file: &CrlFile) -> Result<Vec<Crl>, TlsError> {
     blocks.into_iter().map(|der| Crl::parse(der).map_err(|reason| refused(path, reason))).collect()
 }
 
-/// The list of each authority, in their order, and those that belong to authorities between.
+/// The list of each authority, in their order.
 pub(super) fn assign<'a>(
     path: &Path,
     authorities: &[Authority],
     lists: &'a [Crl],
     algorithms: &WebPkiSupportedAlgorithms,
-) -> Result<(Vec<Option<&'a Crl>>, Vec<&'a Crl>), TlsError> {
+) -> Result<Vec<Option<&'a Crl>>, TlsError> {
     let mut own: Vec<Option<&Crl>> = vec![None; authorities.len()];
-    let mut between = Vec::new();
+    let two = |list: &Crl| Err(refused(path, &format!("there are two of {}; keep the newer one", list.name)));
+    let mut between = BTreeSet::new();
     for list in lists {
         let mut named =
             authorities.iter().zip(&mut own).filter(|(one, _)| one.subject == list.issuer).peekable();
         if named.peek().is_none() {
-            between.push(list);
+            if !between.insert(&list.issuer) {
+                return two(list);
+            }
             continue;
         }
-        let Some((_, place)) = named.find(|(one, _)| list.is_signed_by(one, algorithms)) else {
+        let mut is_of_nobody = true;
+        for (_, place) in named.filter(|(one, _)| list.is_signed_by(one, algorithms)) {
+            is_of_nobody = false;
+            if place.replace(list).is_some() {
+                return two(list);
+            }
+        }
+        if is_of_nobody {
             return Err(refused(path, &format!("the one of {} is not signed by it", list.name)));
-        };
-        if place.replace(list).is_some() {
-            return Err(refused(path, &format!("there are two of {}; keep the newer one", list.name)));
         }
     }
-    Ok((own, between))
+    Ok(own)
 }
 
 fn refused(path: &Path, reason: &str) -> TlsError {

@@ -1,10 +1,11 @@
 //! Whether a client's certificate is to be trusted: asked by every handshake, and by every call on a connection that is open.
 //!
-//! Each authority has a verifier of its own, with its own list alone: a chain passes if one of them vouches for it as a whole.
-//! Two authorities of one name are thereby two, and what is revoked is bound to the key that really signed. Supported are
-//! leaves that an authority of the bundle signed, and chains with authorities between that the client sends along; each of
-//! those needs a list too, where the one of the bundle has one. Times and lists are enforced: a list that is over vouches for
-//! nobody.
+//! Each authority has a verifier of its own: a chain passes if one of them vouches for it as a whole. Under its own name a
+//! verifier knows its own list alone, so that two authorities of one name are two, and what is revoked is bound to the key that
+//! really signed. It knows the lists of all other names: an authority of the bundle may stand between as well, below another
+//! one, and what it revoked is revoked by that way too. Supported are leaves that an authority of the bundle signed, and chains
+//! with authorities between that the client sends along; each of those needs a list too, where the one of the bundle has one.
+//! Times and lists are enforced: a list that is over vouches for nobody.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -112,7 +113,7 @@ impl ClientVerifier {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let Material { authorities, authorities_path, lists, lists_path, without_list } = *material;
         let algorithms = provider.signature_verification_algorithms;
-        let (own, between) = crl::assign(lists_path, authorities, lists, &algorithms)?;
+        let own = crl::assign(lists_path, authorities, lists, &algorithms)?;
         let mut vouchers = Vec::new();
         let mut names = Vec::new();
         for (authority, own) in authorities.iter().zip(own) {
@@ -123,7 +124,7 @@ impl ClientVerifier {
                     fingerprint: data_encoding::HEXLOWER.encode(&authority.fingerprint),
                 });
             }
-            let verifier = voucher(authority, own, &between, &provider)
+            let verifier = voucher(authority, own, lists, &provider)
                 .map_err(|reason| TlsError::AuthorityRefused { path: authorities_path.to_owned(), reason })?;
             names.extend_from_slice(verifier.root_hint_subjects());
             vouchers.push(Voucher { authority: authority.clone(), verifier });
@@ -165,12 +166,14 @@ impl ClientVerifier {
 fn voucher(
     authority: &Authority,
     own: Option<&Crl>,
-    between: &[&Crl],
+    lists: &[Crl],
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, String> {
     let mut root = RootCertStore::empty();
     root.add(authority.der.clone()).map_err(|reason| reason.to_string())?;
-    let lists = own.into_iter().chain(between.iter().copied()).map(|list| list.der.clone());
+    // The library takes the first list of a name, and refuses where another key of that name signed it.
+    let others = lists.iter().filter(|list| list.issuer != authority.subject);
+    let lists = own.into_iter().chain(others).map(|list| list.der.clone());
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(root), Arc::clone(provider))
         .with_crls(lists)
         .enforce_revocation_expiration();

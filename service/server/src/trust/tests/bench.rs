@@ -44,7 +44,16 @@ pub(super) struct Ca {
 
 impl Ca {
     pub(super) fn new(name: &str, days: Range<i64>) -> Self {
-        let (params, key) = (Self::params(name, days), KeyPair::generate().unwrap());
+        Self::of(name, KeyPair::generate().unwrap(), days)
+    }
+
+    /// Another edition of it: the same name and key, other times.
+    pub(super) fn again(&self, name: &str, days: Range<i64>) -> Self {
+        Self::of(name, KeyPair::from_pem(&self.issuer.key().serialize_pem()).unwrap(), days)
+    }
+
+    fn of(name: &str, key: KeyPair, days: Range<i64>) -> Self {
+        let params = Self::params(name, days);
         let certificate = params.self_signed(&key).unwrap();
         let (pem, der) = (certificate.pem(), certificate.der().clone());
         Self { issuer: Issuer::new(params, key), der, pem }
