@@ -45,10 +45,13 @@ impl Ca {
     /// Makes a new authority that signs from now on, and keeps the old one among those that the hub takes.
     ///
     /// # Errors
-    /// Too many changes are under way already, or the folder cannot be written.
+    /// In this order: somebody else changed the authority meanwhile, too many changes are under way already, or the
+    /// folder cannot be written.
     pub fn rotate(self) -> Result<(Self, Rotated), PkiError> {
         let folder = self.folder().to_owned();
         let locked = folder::lock(&folder)?;
+        // What is retired is the key that lies there: it must be this one's.
+        self.is_still_there(&locked)?;
         if self.retired()?.len() >= RETIRED_MAX {
             let said = format!(
                 "{RETIRED_MAX} older authorities are there still: end those changes first with `pointbridge pki remove`"
@@ -59,7 +62,7 @@ impl Ca {
         let old = self.certificate().clone();
         self.retire()?;
         New::stage(&folder, self.trust_domain())?.settle()?;
-        let changed = Self::open(&folder)?;
+        let changed = Self::open_locked(&folder, &locked)?;
         let new = changed.certificate().clone();
         changed.write_hub_ca()?;
         taken.insert(0, new.clone());
@@ -90,12 +93,12 @@ impl Ca {
 /// # Errors
 /// In this order: nothing or several authorities are named, it is the only one, or the folder cannot be written.
 pub fn remove(folder: &Path, authority: &str) -> Result<Removed, PkiError> {
+    let locked = folder::lock(folder)?;
     let own = if folder.join(CA_PEM).exists() && folder.join(CA_KEY).exists() {
-        Some(Ca::open(folder)?)
+        Some(Ca::open_locked(folder, &locked)?)
     } else {
         None
     };
-    let _locked = folder::lock(folder)?;
     let mut taken = trusted::authorities(folder)?;
     let digits = match read_certificates(Path::new(authority)) {
         Ok(certificates) => certificates.first().map(|first| first.fingerprint.clone()).unwrap_or_default(),

@@ -95,3 +95,36 @@ fn the_authority_that_signs_can_be_taken_away_beside_another_and_keeps_its_key()
     assert!(home.ca.renew_crl(None).unwrap().is_empty());
     assert_eq!(lists(home.path()).unwrap().len(), 1);
 }
+
+#[test]
+fn of_two_changes_from_the_same_authority_the_second_is_refused_and_no_key_is_lost() {
+    let home = Home::new();
+    let (second, old) = (Ca::open(home.path()).unwrap(), home.ca.certificate().clone());
+    let key = fs::read(home.at(CA_KEY)).unwrap();
+    let (first, _) = Ca::open(home.path()).unwrap().rotate().unwrap();
+    let said = second.rotate().unwrap_err().to_string();
+    assert!(said.contains("was changed meanwhile") && said.contains("ask again"), "{said}");
+    let kept = retired_pem(&home.at(RETIRED), &old).with_extension("key");
+    assert_eq!(fs::read(kept).unwrap(), key, "the old authority's key is lost");
+    assert_eq!(Ca::open(home.path()).unwrap().certificate(), first.certificate());
+    // Nor is the folder blocked: both authorities go on signing their lists.
+    assert_eq!(first.renew_crl(None).unwrap().len(), 2);
+}
+
+#[test]
+fn whoever_opens_an_authority_in_the_middle_of_a_change_waits_for_its_end() {
+    let home = Home::new();
+    let locked = folder::lock(home.path()).unwrap();
+    let staged = New::stage(home.path(), home.ca.trust_domain()).unwrap();
+    let next = certificate(&home.at("ca.pem.next"));
+    fs::rename(home.at("ca.key.next"), home.at(CA_KEY)).unwrap();
+    drop(staged);
+    let folder = home.path().to_owned();
+    let other = std::thread::spawn(move || Ca::open(&folder).map(|ca| ca.certificate().clone()));
+    // However long it is left to itself, it may not touch what lies beside the place.
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    assert!(home.at("ca.pem.next").exists(), "it finished a change that somebody else makes");
+    fs::rename(home.at("ca.pem.next"), home.at(CA_PEM)).unwrap();
+    drop(locked);
+    assert_eq!(other.join().unwrap().unwrap(), next);
+}
