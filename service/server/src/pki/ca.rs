@@ -58,17 +58,28 @@ impl Ca {
     /// authorities, and an empty revocation list that is good for `crl_days`.
     ///
     /// # Errors
-    /// The folder has an authority already (its files are never overwritten), or cannot be written.
+    /// The folder has an authority already (its files are never overwritten; one for the same trust domain whose
+    /// making was cut off is finished), or cannot be written.
     pub fn init_for(folder: &Path, trust_domain: &TrustDomain, crl_days: u32) -> Result<Self, PkiError> {
+        secret_file::create_folder(folder)?;
+        let locked = folder::lock(folder)?;
+        let is_half = folder.join(CA_KEY).exists() && !folder.join(CA_PEM).exists();
+        if is_half && Self::finish_change(folder)? {
+            let ca = Self::open_locked(folder, &locked)?;
+            if ca.trust_domain() == trust_domain {
+                drop(locked);
+                ca.complete(crl_days)?;
+                return Ok(ca);
+            }
+        }
         for path in [folder.join(CA_PEM), folder.join(CA_KEY)] {
             if path.exists() {
                 return Err(PkiError::CaExists { path });
             }
         }
-        secret_file::create_folder(folder)?;
-        let new = New::stage(folder, trust_domain)?;
-        new.settle()?;
-        let ca = Self::open(folder)?;
+        New::stage(folder, trust_domain)?.settle()?;
+        let ca = Self::open_locked(folder, &locked)?;
+        drop(locked);
         ca.complete(crl_days)?;
         Ok(ca)
     }
@@ -96,8 +107,13 @@ impl Ca {
 
     fn read(folder: &Path) -> Result<Self, PkiError> {
         let (certificate_path, key_path) = (folder.join(CA_PEM), folder.join(CA_KEY));
-        if !certificate_path.exists() || !key_path.exists() {
-            return Err(PkiError::CaMissing { path: folder.to_owned() });
+        match (certificate_path.exists(), key_path.exists()) {
+            (_, false) => return Err(PkiError::CaMissing { path: folder.to_owned() }),
+            (false, true) => {
+                let said = "ca.key is there and its certificate is missing: put back a copy of it";
+                return Err(malformed(&certificate_path, said.to_owned()));
+            }
+            (true, true) => {}
         }
         Self::of(folder, Authority::open(&certificate_path, &key_path)?)
     }
@@ -243,6 +259,11 @@ impl New {
             key: folder::stage_secret(&folder.join(CA_KEY), &Zeroizing::new(key.serialize_pem()))?,
             certificate: folder::stage_public(&folder.join(CA_PEM), &certificate.pem())?,
         })
+    }
+
+    /// The authority that it will be.
+    pub(super) fn open(&self) -> Result<Authority, PkiError> {
+        Authority::open(self.certificate.beside(), self.key.beside())
     }
 
     /// The key first: a certificate that is left beside its place can then be told to be the key's.

@@ -112,7 +112,7 @@ fn beside(path: &Path) -> PathBuf {
 }
 
 /// Puts a file for everybody in the place of an older one, in one step.
-pub(super) fn replace_public(path: &Path, text: &str) -> Result<(), PkiError> {
+pub(crate) fn replace_public(path: &Path, text: &str) -> Result<(), PkiError> {
     stage_public(path, text)?.settle()
 }
 

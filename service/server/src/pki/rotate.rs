@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::ca::{Ca, New};
 use super::certificate::{Certificate, plain_hex, read_certificates};
-use super::folder::{self, CA_KEY, CA_PEM, HUB_CA_PEM, RETIRED};
+use super::folder::{self, CA_KEY, CA_PEM, HUB_CA_PEM, Locked, RETIRED, Staged};
 use super::{PkiError, trusted};
 use crate::secret_file;
 
@@ -58,17 +58,28 @@ impl Ca {
             );
             return Err(PkiError::RequestRefused(said));
         }
-        let mut taken = trusted::authorities(&folder)?;
         let old = self.certificate().clone();
-        self.retire()?;
-        New::stage(&folder, self.trust_domain())?.settle()?;
-        let changed = Self::open_locked(&folder, &locked)?;
+        let (changed, staged) = self.prepare(&locked)?;
+        staged.settle()?;
         let new = changed.certificate().clone();
-        changed.write_hub_ca()?;
-        taken.insert(0, new.clone());
-        changed.publish(&locked, &taken, None)?;
-        trusted::write_authorities(&folder, &taken)?;
         Ok((changed, Rotated { new, old, hub_ca_pem: folder.join(HUB_CA_PEM) }))
+    }
+
+    /// Makes the new authority and lets the hub and its clients know it, before it can sign for anybody.
+    fn prepare(&self, locked: &Locked) -> Result<(Self, New), PkiError> {
+        let folder = self.folder();
+        let mut taken = trusted::authorities(folder)?;
+        // A new authority that was left by a change that was cut off never signed for anybody.
+        let left = read_certificates(Staged::left_beside(&folder.join(CA_PEM)).beside()).unwrap_or_default();
+        taken.retain(|one| !left.contains(one));
+        self.retire()?;
+        let staged = New::stage(folder, self.trust_domain())?;
+        let changed = Self::of(folder, staged.open()?)?;
+        changed.write_hub_ca()?;
+        taken.insert(0, changed.certificate().clone());
+        changed.publish(locked, &taken, None)?;
+        trusted::write_authorities(folder, &taken)?;
+        Ok((changed, staged))
     }
 
     /// Copies the authority to where the retired ones are.
