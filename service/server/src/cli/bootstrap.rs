@@ -14,6 +14,7 @@ use crate::config::{CONFIG_FILE, ConfigFile, DATABASE_FILE, PKI_FOLDER};
 use crate::keys::{KEY_RING_FILE, KeyRing};
 use crate::peer::{Principal, TrustDomain};
 use crate::pki::{self, CRL_DAYS_DEFAULT, CRL_PEM, Ca, LeafRequest};
+use crate::secret_file;
 
 /// How long the development CA's own certificates live.
 const SERVER_DAYS: u32 = 365;
@@ -40,8 +41,8 @@ pub(super) struct BootstrapArgs {
 pub(super) async fn run(args: &BootstrapArgs) -> anyhow::Result<ExitCode> {
     let data = &args.data.data;
     let trust_domain = TrustDomain::parse(&args.trust_domain)?;
-    let folder = |path: &Path| DirBuilder::new().recursive(true).mode(0o700).create(path);
-    folder(data).with_context(|| format!("the data folder {} cannot be made", data.display()))?;
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(data);
+    made.with_context(|| format!("the data folder {} cannot be made", data.display()))?;
 
     let mut table = out::table(["what", "where", "state"]);
     let mut note = |what: &str, path: &Path, is_new: bool| {
@@ -69,7 +70,7 @@ pub(super) async fn run(args: &BootstrapArgs) -> anyhow::Result<ExitCode> {
     note("database", &database, is_new);
 
     let pki = data.join(PKI_FOLDER);
-    folder(&pki)?;
+    secret_file::create_folder(&pki)?;
     let (ca, is_new) = authority(&pki, &trust_domain)?;
     note("development CA", &pki, is_new);
     // A folder from before there were lists gets its own here.

@@ -218,3 +218,22 @@ fn a_pair_that_was_cut_off_is_finished_and_what_is_anothers_left_alone() {
     home.ca.settle("server").unwrap();
     assert!(!issued.certificate_pem.exists());
 }
+
+/// Where the tests are the superuser, the folder is somebody else's; otherwise everything is of one user anyway.
+#[test]
+fn everything_in_somebody_elses_folder_is_the_folders_owners() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let folder = tempfile::tempdir().unwrap();
+    let _ = chown(folder.path(), Some(4_321), Some(4_322));
+    let expected = fs::metadata(folder.path()).unwrap();
+    let ca = Ca::init(folder.path(), &home()).unwrap();
+    ca.issue(&LeafRequest::client(till(), 30)).unwrap();
+    let (ca, _) = ca.rotate().unwrap();
+    ca.renew_crl(None).unwrap();
+    for inside in [folder.path().to_owned(), folder.path().join("retired")] {
+        for name in names_in(&inside) {
+            let facts = fs::metadata(inside.join(&name)).unwrap();
+            assert_eq!((facts.uid(), facts.gid()), (expected.uid(), expected.gid()), "{name}");
+        }
+    }
+}
