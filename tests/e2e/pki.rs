@@ -139,7 +139,8 @@ async fn another_authoritys_clients_call_the_hub_from_the_import_to_the_removal(
     assert!(
         run_ill(1, &["pki", "import", "--dir", dir, till.to_str().unwrap()]).contains("basic constraints")
     );
-    run_well(&["pki", "import", "--dir", dir, ca, "--crl", crl]);
+    let said = run_well(&["pki", "import", "--dir", dir, ca, "--crl", crl]);
+    assert!(said.contains("can sign for every name") && said.contains("operators"), "{said}");
     assert!(run_ill(1, &["pki", "import", "--dir", dir, ca]).contains("imported already"));
     assert_eq!(handshake(&pki, &till), Ok(()));
 
