@@ -161,3 +161,32 @@ fn bootstrap_keeps_what_is_there_and_gives_a_lost_certificate_back() {
     let said = run_ill(1, &[&again[..], &["wang"]].concat());
     assert!(said.contains("put back the keys"), "{said}");
 }
+
+#[test]
+fn bootstrap_finishes_what_a_power_cut_left() {
+    use std::fs;
+    let folder = tempdir().unwrap();
+    bootstrap(folder.path());
+    let at = |name: &str| folder.path().join(name);
+    let read = |name: &str| fs::read(at(name)).unwrap();
+    // Between the key and the certificate of the CA, of the hub and of the operator.
+    let made = ["pki/ca.pem", "pki/server.pem", "pki/operator.wang.pem"];
+    let before = made.map(read);
+    for name in made {
+        fs::rename(at(name), at(&format!("{name}.next"))).unwrap();
+    }
+    bootstrap(folder.path());
+    assert!(before == made.map(read), "what was made already is thrown away");
+    // The key alone, as it was left by a program that did not finish.
+    fs::remove_file(at("pki/server.pem")).unwrap();
+    bootstrap(folder.path());
+    assert_ne!(read("pki/server.pem"), before[1]);
+    // The configuration that was begun beside its place.
+    let config = read("pointbridge.toml");
+    fs::rename(at("pointbridge.toml"), at("pointbridge.toml.next")).unwrap();
+    fs::write(at("pointbridge.toml.next"), "trust_dom").unwrap();
+    bootstrap(folder.path());
+    assert_eq!(read("pointbridge.toml"), config);
+    assert!(!at("pointbridge.toml.next").exists());
+    run_well(&["pki", "inspect", "--dir", at("pki").to_str().unwrap(), at("pki").to_str().unwrap()]);
+}

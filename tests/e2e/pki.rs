@@ -21,7 +21,7 @@ use serde_json::Value;
 use tempfile::tempdir;
 
 use crate::asks;
-use crate::program::{Serving, bootstrap, issue_partner, path, run_ill, run_well};
+use crate::program::{Serving, bootstrap, command_of, issue_partner, path, run_ill, run_well, text};
 
 /// The manual that has the change of CA.
 const MANUAL: &str = include_str!("../../deploy/README.md");
@@ -108,6 +108,21 @@ fn a_certificate_is_issued_inspected_renewed_and_revoked() {
     assert!(renewed.contains("till-7") && !renewed.contains("till-8"), "{renewed}");
 }
 
+#[test]
+fn what_the_hub_reads_is_for_everybody_whatever_the_mode_of_the_callers_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempdir().unwrap();
+    bootstrap(folder.path());
+    let pki = folder.path().join("pki");
+    let line = "umask 077; exec \"$0\" pki revoke --dir \"$1\" --principal operator/wang";
+    let program = path();
+    let arguments = ["-c", line, program.to_str().unwrap(), pki.to_str().unwrap()];
+    let output = command_of(Path::new("/bin/sh"), &arguments).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let mode = |name: &str| std::fs::metadata(pki.join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("crl.pem"), mode("journal.jsonl")), (0o644, 0o600));
+}
+
 #[tokio::test]
 async fn another_authoritys_clients_call_the_hub_from_the_import_to_the_removal() {
     let folder = tempdir().unwrap();
@@ -124,7 +139,8 @@ async fn another_authoritys_clients_call_the_hub_from_the_import_to_the_removal(
     assert!(
         run_ill(1, &["pki", "import", "--dir", dir, till.to_str().unwrap()]).contains("basic constraints")
     );
-    run_well(&["pki", "import", "--dir", dir, ca, "--crl", crl]);
+    let said = run_well(&["pki", "import", "--dir", dir, ca, "--crl", crl]);
+    assert!(said.contains("can sign for every name") && said.contains("operators"), "{said}");
     assert!(run_ill(1, &["pki", "import", "--dir", dir, ca]).contains("imported already"));
     assert_eq!(handshake(&pki, &till), Ok(()));
 

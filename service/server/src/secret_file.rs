@@ -6,7 +6,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown, lchown};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -17,6 +17,9 @@ const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
 /// The permission bits of the group and of all others.
 pub(crate) const MODE_OF_OTHERS: u32 = 0o077;
+
+/// The user who may write everywhere.
+const SUPERUSER: u32 = 0;
 
 /// Why a secret could not be read or written.
 #[derive(Debug, Error)]
@@ -121,16 +124,34 @@ pub fn replace(path: &Path, text: &str) -> Result<(), SecretFileError> {
 /// # Errors
 /// It cannot be made.
 pub fn create_folder(path: &Path) -> Result<(), SecretFileError> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|source| SecretFileError::Unwritable { path: path.to_owned(), source })
+    let is_new = !path.exists();
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path).and_then(|()| {
+        let owner = if is_new { new_owner(&fs::symlink_metadata(path)?, path)? } else { None };
+        owner.map_or(Ok(()), |(user, group)| lchown(path, Some(user), Some(group)))
+    });
+    made.map_err(|source| SecretFileError::Unwritable { path: path.to_owned(), source })
+}
+
+/// Gives a file that was just made to the owner of its folder, where the superuser made it in somebody else's: a hub
+/// that runs as that user must read what was written for it. The file must be new, or a link could name another.
+pub(crate) fn give_to_owner_of_folder(file: &File, path: &Path) -> io::Result<()> {
+    match new_owner(&file.metadata()?, path)? {
+        Some((user, group)) => fchown(file, Some(user), Some(group)),
+        None => Ok(()),
+    }
+}
+
+/// The user and group of the folder, where what was made in it is the superuser's and the folder is not.
+fn new_owner(made: &fs::Metadata, path: &Path) -> io::Result<Option<(u32, u32)>> {
+    let folder = fs::metadata(folder_of(path))?;
+    Ok((made.uid() == SUPERUSER && folder.uid() != SUPERUSER).then(|| (folder.uid(), folder.gid())))
 }
 
 fn write_through(mut file: File, path: &Path, text: &str) -> Result<(), SecretFileError> {
-    let written =
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| sync_folder_of(path));
+    let written = give_to_owner_of_folder(&file, path)
+        .and_then(|()| file.write_all(text.as_bytes()))
+        .and_then(|()| file.sync_all())
+        .and_then(|()| sync_folder_of(path));
     written.map_err(|source| {
         // The first failure is the one to tell; the remains are removed as far as that is possible.
         let _ = fs::remove_file(path);
@@ -140,10 +161,11 @@ fn write_through(mut file: File, path: &Path, text: &str) -> Result<(), SecretFi
 
 /// Makes a new name in a folder durable; without it, a power cut can forget the file.
 pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
-        _ => File::open(".")?.sync_all(),
-    }
+    File::open(folder_of(path))?.sync_all()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]
@@ -196,6 +218,22 @@ mod tests {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             let said = read(&path).unwrap_err().to_string();
             assert!(said.contains("chmod 600") && said.contains(&format!("{mode:o}")), "{said}");
+        }
+    }
+
+    /// Where the tests are the superuser, the folder is somebody else's; otherwise everything is of one user anyway.
+    #[test]
+    fn what_is_made_in_somebody_elses_folder_is_the_folders_owners() {
+        let folder = tempfile::tempdir().unwrap();
+        let _ = std::os::unix::fs::chown(folder.path(), Some(4_321), Some(4_322));
+        let expected = fs::metadata(folder.path()).unwrap();
+        let (inner, path) = (folder.path().join("inner"), folder.path().join("inner/key"));
+        create_folder(&inner).unwrap();
+        create(&path, "first").unwrap();
+        replace(&path, "second").unwrap();
+        for made in [inner, path] {
+            let facts = fs::metadata(&made).unwrap();
+            assert_eq!((facts.uid(), facts.gid()), (expected.uid(), expected.gid()), "{}", made.display());
         }
     }
 

@@ -1,7 +1,6 @@
 //! `pointbridge bootstrap`: a hub from nothing, and the way back when the only operator's certificate is lost.
 
-use std::fs::{DirBuilder, OpenOptions};
-use std::io::Write;
+use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,7 +13,8 @@ use super::{DataArgs, out};
 use crate::config::{CONFIG_FILE, ConfigFile, DATABASE_FILE, PKI_FOLDER};
 use crate::keys::{KEY_RING_FILE, KeyRing};
 use crate::peer::{Principal, TrustDomain};
-use crate::pki::{CRL_DAYS_DEFAULT, CRL_PEM, Ca, LeafRequest};
+use crate::pki::{self, CRL_DAYS_DEFAULT, CRL_PEM, Ca, LeafRequest};
+use crate::secret_file;
 
 /// How long the development CA's own certificates live.
 const SERVER_DAYS: u32 = 365;
@@ -41,8 +41,8 @@ pub(super) struct BootstrapArgs {
 pub(super) async fn run(args: &BootstrapArgs) -> anyhow::Result<ExitCode> {
     let data = &args.data.data;
     let trust_domain = TrustDomain::parse(&args.trust_domain)?;
-    let folder = |path: &Path| DirBuilder::new().recursive(true).mode(0o700).create(path);
-    folder(data).with_context(|| format!("the data folder {} cannot be made", data.display()))?;
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(data);
+    made.with_context(|| format!("the data folder {} cannot be made", data.display()))?;
 
     let mut table = out::table(["what", "where", "state"]);
     let mut note = |what: &str, path: &Path, is_new: bool| {
@@ -70,7 +70,7 @@ pub(super) async fn run(args: &BootstrapArgs) -> anyhow::Result<ExitCode> {
     note("database", &database, is_new);
 
     let pki = data.join(PKI_FOLDER);
-    folder(&pki)?;
+    secret_file::create_folder(&pki)?;
     let (ca, is_new) = authority(&pki, &trust_domain)?;
     note("development CA", &pki, is_new);
     // A folder from before there were lists gets its own here.
@@ -78,9 +78,12 @@ pub(super) async fn run(args: &BootstrapArgs) -> anyhow::Result<ExitCode> {
     note("revocation list", &pki.join(CRL_PEM), is_new);
 
     let server = pki.join("server.pem");
+    let request = LeafRequest::server(&args.hosts, SERVER_DAYS);
+    ca.settle(&request.file_stem)?;
     let is_new = !server.exists();
     if is_new {
-        ca.issue(&LeafRequest::server(&args.hosts, SERVER_DAYS).named("server"))?;
+        // A key without its certificate is worth nothing, and in nobody's way.
+        ca.issue(&request.replacing())?;
     }
     note("hub certificate", &server, is_new);
     let config = data.join(CONFIG_FILE);
@@ -88,6 +91,7 @@ pub(super) async fn run(args: &BootstrapArgs) -> anyhow::Result<ExitCode> {
 
     let principal = Principal::from_path(&format!("operator/{}", args.operator), &trust_domain)?;
     let request = LeafRequest::client(principal, OPERATOR_DAYS);
+    ca.settle(&request.file_stem)?;
     let file = |ending: &str| pki.join(format!("{}.{ending}", request.file_stem));
     let certificate = file("pem");
     let is_new = args.replace || !certificate.exists() || !file("key").exists();
@@ -113,14 +117,13 @@ fn authority(pki: &Path, trust_domain: &TrustDomain) -> anyhow::Result<(Ca, bool
 }
 
 /// Writes the configuration file, unless there is one. Answers whether it did.
+///
+/// It is written beside its place and renamed onto it: a file that was cut off would be kept for ever.
 fn write_config(path: &Path, trust_domain: &TrustDomain) -> anyhow::Result<bool> {
-    let config = ConfigFile { trust_domain: Some(trust_domain.as_str().to_owned()), ..ConfigFile::default() };
-    match OpenOptions::new().write(true).create_new(true).open(path) {
-        Ok(mut file) => {
-            file.write_all(toml::to_string(&config)?.as_bytes())?;
-            Ok(true)
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(error).with_context(|| format!("{} cannot be written", path.display())),
+    if path.exists() {
+        return Ok(false);
     }
+    let config = ConfigFile { trust_domain: Some(trust_domain.as_str().to_owned()), ..ConfigFile::default() };
+    pki::replace_public(path, &toml::to_string(&config)?)?;
+    Ok(true)
 }

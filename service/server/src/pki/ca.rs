@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::certificate::{Certificate, certificates_in};
 use super::crl::CRL_DAYS_DEFAULT;
-use super::folder::{self, CA_KEY, CA_PEM, CLIENT_CA_PEM, CRL_PEM, RETIRED, Staged};
+use super::folder::{self, CA_KEY, CA_PEM, CLIENT_CA_PEM, CRL_PEM, Locked, RETIRED, Staged};
 use super::journal::Journal;
 use super::{Moment, PkiError, trusted};
 use crate::peer::TrustDomain;
@@ -58,17 +58,28 @@ impl Ca {
     /// authorities, and an empty revocation list that is good for `crl_days`.
     ///
     /// # Errors
-    /// The folder has an authority already (its files are never overwritten), or cannot be written.
+    /// The folder has an authority already (its files are never overwritten; one for the same trust domain whose
+    /// making was cut off is finished), or cannot be written.
     pub fn init_for(folder: &Path, trust_domain: &TrustDomain, crl_days: u32) -> Result<Self, PkiError> {
+        secret_file::create_folder(folder)?;
+        let locked = folder::lock(folder)?;
+        let is_half = folder.join(CA_KEY).exists() && !folder.join(CA_PEM).exists();
+        if is_half && Self::finish_change(folder)? {
+            let ca = Self::open_locked(folder, &locked)?;
+            if ca.trust_domain() == trust_domain {
+                drop(locked);
+                ca.complete(crl_days)?;
+                return Ok(ca);
+            }
+        }
         for path in [folder.join(CA_PEM), folder.join(CA_KEY)] {
             if path.exists() {
                 return Err(PkiError::CaExists { path });
             }
         }
-        secret_file::create_folder(folder)?;
-        let new = New::stage(folder, trust_domain)?;
-        new.settle()?;
-        let ca = Self::open(folder)?;
+        New::stage(folder, trust_domain)?.settle()?;
+        let ca = Self::open_locked(folder, &locked)?;
+        drop(locked);
         ca.complete(crl_days)?;
         Ok(ca)
     }
@@ -78,20 +89,52 @@ impl Ca {
     /// # Errors
     /// There is none, its key is open to others, or its files are damaged or not of one pair.
     pub fn open(folder: &Path) -> Result<Self, PkiError> {
-        let (certificate_path, key_path) = (folder.join(CA_PEM), folder.join(CA_KEY));
-        if !certificate_path.exists() || !key_path.exists() {
-            return Err(PkiError::CaMissing { path: folder.to_owned() });
+        match Self::read(folder) {
+            // Somebody changes it at this moment, or a change was cut off: who holds the folder knows.
+            Err(PkiError::CaMalformed { .. }) => Self::open_locked(folder, &folder::lock(folder)?),
+            other => other,
         }
-        let authority = match Authority::open(&certificate_path, &key_path) {
-            // A change of authority that was cut off between its two files is finished.
-            Err(PkiError::CaMalformed { .. }) if Self::finish_change(folder, &key_path)? => {
-                Authority::open(&certificate_path, &key_path)?
+    }
+
+    /// Opens the authority of a folder that nobody else changes, and finishes a change that was cut off between its
+    /// two files.
+    pub(super) fn open_locked(folder: &Path, _locked: &Locked) -> Result<Self, PkiError> {
+        match Self::read(folder) {
+            Err(PkiError::CaMalformed { .. }) if Self::finish_change(folder)? => Self::read(folder),
+            other => other,
+        }
+    }
+
+    fn read(folder: &Path) -> Result<Self, PkiError> {
+        let (certificate_path, key_path) = (folder.join(CA_PEM), folder.join(CA_KEY));
+        match (certificate_path.exists(), key_path.exists()) {
+            (_, false) => return Err(PkiError::CaMissing { path: folder.to_owned() }),
+            (false, true) => {
+                let said = "ca.key is there and its certificate is missing: put back a copy of it";
+                return Err(malformed(&certificate_path, said.to_owned()));
             }
-            other => other?,
-        };
+            (true, true) => {}
+        }
+        Self::of(folder, Authority::open(&certificate_path, &key_path)?)
+    }
+
+    /// The authority that a folder has, or is about to have.
+    pub(super) fn of(folder: &Path, authority: Authority) -> Result<Self, PkiError> {
         let trust_domain = trust_domain_of(&authority.certificate)
-            .map_err(|reason| malformed(&certificate_path, reason.to_owned()))?;
+            .map_err(|reason| malformed(&folder.join(CA_PEM), reason.to_owned()))?;
         Ok(Self { folder: folder.to_owned(), trust_domain, authority })
+    }
+
+    /// Refuses where the folder has another authority by now than the one that was opened.
+    pub(super) fn is_still_there(&self, locked: &Locked) -> Result<(), PkiError> {
+        if Self::open_locked(&self.folder, locked)?.certificate() == self.certificate() {
+            return Ok(());
+        }
+        let said = format!(
+            "the authority in {} was changed meanwhile: look at it with `pointbridge pki inspect`, and ask again",
+            self.folder.display()
+        );
+        Err(PkiError::RequestRefused(said))
     }
 
     /// Writes what the hub reads beside the authority, as far as it is missing. Answers whether something was.
@@ -165,10 +208,9 @@ impl Ca {
     }
 
     /// Whether the new certificate of a change belongs to the new key that is in place already; then it follows.
-    fn finish_change(folder: &Path, key_path: &Path) -> Result<bool, PkiError> {
-        let certificate_path = folder.join(CA_PEM);
-        let staged = Staged::left_beside(&certificate_path);
-        if Authority::open(staged.beside(), key_path).is_err() {
+    fn finish_change(folder: &Path) -> Result<bool, PkiError> {
+        let staged = Staged::left_beside(&folder.join(CA_PEM));
+        if Authority::open(staged.beside(), &folder.join(CA_KEY)).is_err() {
             return Ok(false);
         }
         staged.settle()?;
@@ -217,6 +259,11 @@ impl New {
             key: folder::stage_secret(&folder.join(CA_KEY), &Zeroizing::new(key.serialize_pem()))?,
             certificate: folder::stage_public(&folder.join(CA_PEM), &certificate.pem())?,
         })
+    }
+
+    /// The authority that it will be.
+    pub(super) fn open(&self) -> Result<Authority, PkiError> {
+        Authority::open(self.certificate.beside(), self.key.beside())
     }
 
     /// The key first: a certificate that is left beside its place can then be told to be the key's.

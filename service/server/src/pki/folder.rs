@@ -1,11 +1,11 @@
 //! The authority's folder: the names of its files, one writer at a time, and files that change in one step.
 //!
 //! A file is written beside its place and renamed onto it, so that a hub that reads meanwhile sees the old one or
-//! the new one. Absent: what stands in the files.
+//! the new one. What the superuser writes into the folder of another user belongs to that user. Absent: what stands in the files.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::PkiError;
@@ -46,9 +46,19 @@ pub(super) struct Locked {
 /// Waits until nobody else changes the folder.
 pub(super) fn lock(folder: &Path) -> Result<Locked, PkiError> {
     let path = folder.join(LOCK);
-    let opened = OpenOptions::new().create(true).append(true).mode(PRIVATE).open(&path);
-    let locked = opened.and_then(|file| file.lock().map(|()| file));
+    let locked = open_private(&path).and_then(|(file, _)| file.lock().map(|()| file));
     locked.map(|file| Locked { _lock: file }).map_err(|source| PkiError::Unwritable { path, source })
+}
+
+/// Opens a file that only its owner reads for adding to it. Answers whether it is new.
+fn open_private(path: &Path) -> io::Result<(File, bool)> {
+    match OpenOptions::new().create_new(true).append(true).mode(PRIVATE).open(path) {
+        Ok(file) => secret_file::give_to_owner_of_folder(&file, path).map(|()| (file, true)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            OpenOptions::new().append(true).open(path).map(|file| (file, false))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// A file that was written beside its place.
@@ -61,12 +71,14 @@ pub(super) struct Staged {
 /// Writes a file for everybody beside its place.
 pub(super) fn stage_public(path: &Path, text: &str) -> Result<Staged, PkiError> {
     let staged = Staged::fresh(path)?;
-    let written = OpenOptions::new().write(true).create_new(true).mode(PUBLIC).open(&staged.beside).and_then(
-        |mut file| {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        },
-    );
+    let opened = OpenOptions::new().write(true).create_new(true).mode(PUBLIC).open(&staged.beside);
+    let written = opened.and_then(|mut file| {
+        secret_file::give_to_owner_of_folder(&file, &staged.beside)?;
+        file.write_all(text.as_bytes())?;
+        // The mode that it was opened with is cut by the caller's umask; a hub of another user must read it.
+        file.set_permissions(Permissions::from_mode(PUBLIC))?;
+        file.sync_all()
+    });
     written.map_err(|source| PkiError::Unwritable { path: path.to_owned(), source })?;
     Ok(staged)
 }
@@ -112,19 +124,17 @@ fn beside(path: &Path) -> PathBuf {
 }
 
 /// Puts a file for everybody in the place of an older one, in one step.
-pub(super) fn replace_public(path: &Path, text: &str) -> Result<(), PkiError> {
+pub(crate) fn replace_public(path: &Path, text: &str) -> Result<(), PkiError> {
     stage_public(path, text)?.settle()
 }
 
 /// Adds lines to a file that only its owner reads, and makes them durable.
 pub(super) fn append_private(path: &Path, text: &str) -> Result<(), PkiError> {
-    let is_new = !path.exists();
-    let written =
-        OpenOptions::new().create(true).append(true).mode(PRIVATE).open(path).and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            if is_new { secret_file::sync_folder_of(path) } else { Ok(()) }
-        });
+    let written = open_private(path).and_then(|(mut file, is_new)| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        if is_new { secret_file::sync_folder_of(path) } else { Ok(()) }
+    });
     written.map_err(|source| PkiError::Unwritable { path: path.to_owned(), source })
 }
 

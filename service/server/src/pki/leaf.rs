@@ -4,17 +4,21 @@
 //! repeated in it, since the other end must hold it anyway. A certificate stands in the journal before it stands in
 //! its file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType};
+use rcgen::{
+    CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, PublicKeyData,
+    SanType,
+};
 use zeroize::Zeroizing;
 
 use super::ca::{Ca, params_valid_for};
-use super::certificate::Certificate;
-use super::folder::{self, CA_PEM, HUB_CA_PEM, Locked};
+use super::certificate::{Certificate, read_certificates};
+use super::folder::{self, CA_PEM, HUB_CA_PEM, Locked, Staged};
 use super::journal::{Entry, IssuedEntry, Journal};
 use super::{Moment, PkiError};
 use crate::peer::Principal;
+use crate::secret_file;
 
 /// The longest life of a leaf, in days.
 pub(super) const LEAF_DAYS_MAX: u32 = 825;
@@ -137,12 +141,23 @@ impl Ca {
         };
         let locked = folder::lock(self.folder())?;
         if request.existing == Existing::Keep {
+            settle_left(&order.certificate_pem, &order.key_pem)?;
             let mut files = [&order.key_pem, &order.certificate_pem].into_iter();
             if let Some(path) = files.find(|path| path.exists()) {
                 return Err(PkiError::LeafExists { path: path.clone() });
             }
         }
         self.carry_out(&locked, order)
+    }
+
+    /// Finishes what was cut off between the key of this name and its certificate.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn settle(&self, file_stem: &str) -> Result<(), PkiError> {
+        let file = |ending: &str| self.folder().join(format!("{file_stem}.{ending}"));
+        let _locked = folder::lock(self.folder())?;
+        settle_left(&file("pem"), &file("key"))
     }
 
     /// Signs, notes it in the journal, and puts certificate and key in their places, one right after the other.
@@ -213,6 +228,24 @@ impl Ca {
         }
         Ok(params)
     }
+}
+
+/// Puts a certificate that was left beside its place there, where it is the key's and the one in place is not.
+///
+/// The key settles first: a power cut right after that leaves the new key beside the old certificate, or none.
+pub(super) fn settle_left(certificate_pem: &Path, key_pem: &Path) -> Result<(), PkiError> {
+    let left = Staged::left_beside(certificate_pem);
+    if !left.beside().exists() {
+        return Ok(());
+    }
+    // A key that cannot be read is for the caller to tell; nothing goes with it.
+    let key = secret_file::read(key_pem).ok().and_then(|text| KeyPair::from_pem(&text).ok());
+    let Some(key) = key else { return Ok(()) };
+    let is_its_own = |path: &Path| {
+        let certificates = read_certificates(path).unwrap_or_default();
+        certificates.first().is_some_and(|first| first.has_public_key(key.der_bytes()))
+    };
+    if is_its_own(left.beside()) && !is_its_own(certificate_pem) { left.settle() } else { Ok(()) }
 }
 
 fn check_form(request: &LeafRequest) -> Result<(), PkiError> {

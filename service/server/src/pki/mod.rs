@@ -51,6 +51,7 @@ pub use ca::Ca;
 pub use certificate::{Certificate, Usage, plain_hex, read_certificates};
 pub use crl::{CRL_DAYS_DEFAULT, Reason, RevocationList, RevokedCertificate};
 pub use error::PkiError;
+pub(crate) use folder::replace_public;
 pub use folder::{CLIENT_CA_PEM, CRL_PEM};
 pub use inspect::{Finding, Inspection, KeyFile, Kind};
 pub use leaf::{Existing, Issued, LeafRequest, LeafUse};

@@ -1,7 +1,8 @@
 //! Renewing: a new certificate for the same names, in the same files.
 //!
 //! Both files are written beside their places and renamed one right after the other, key first; a hub that reads in
-//! between finds a pair that does not match and keeps the one that it has. Absent: revoking the old certificate; it
+//! between finds a pair that does not match and keeps the one that it has. What a power cut left in between is settled
+//! by the next renewal. Absent: revoking the old certificate; it
 //! stays good until it ends, so that whoever holds a copy can change over in peace.
 
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use rcgen::{KeyPair, PublicKeyData};
 use super::ca::Ca;
 use super::certificate::{Certificate, Usage, read_certificates};
 use super::folder;
-use super::leaf::{Issued, LEAF_DAYS_MAX, LeafUse, Order};
+use super::leaf::{Issued, LEAF_DAYS_MAX, LeafUse, Order, settle_left};
 use super::{Moment, PkiError};
 use crate::peer::Principal;
 use crate::secret_file;
@@ -42,12 +43,13 @@ impl Ca {
     /// it was revoked, its kept key is missing or another's, the authority ends first, or files cannot be written.
     pub fn renew(&self, path: &Path, days: Option<u32>, key: KeyChoice) -> Result<Renewal, PkiError> {
         let locked = folder::lock(self.folder())?;
+        let key_pem = path.with_extension("key");
+        settle_left(path, &key_pem)?;
         let certificates = read_certificates(path)?;
         let (certificate, leaf_use) = match certificates.first() {
             Some(first) => (first, self.leaf_use_of(path, first)?),
             None => return Err(PkiError::unusable(path, "it holds no certificate")),
         };
-        let key_pem = path.with_extension("key");
         let order = Order {
             leaf_use: &leaf_use,
             days: days.unwrap_or_else(|| days_of(certificate)).clamp(1, LEAF_DAYS_MAX),

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::ca::{Ca, New};
 use super::certificate::{Certificate, plain_hex, read_certificates};
-use super::folder::{self, CA_KEY, CA_PEM, HUB_CA_PEM, RETIRED};
+use super::folder::{self, CA_KEY, CA_PEM, HUB_CA_PEM, Locked, RETIRED, Staged};
 use super::{PkiError, trusted};
 use crate::secret_file;
 
@@ -45,27 +45,41 @@ impl Ca {
     /// Makes a new authority that signs from now on, and keeps the old one among those that the hub takes.
     ///
     /// # Errors
-    /// Too many changes are under way already, or the folder cannot be written.
+    /// In this order: somebody else changed the authority meanwhile, too many changes are under way already, or the
+    /// folder cannot be written.
     pub fn rotate(self) -> Result<(Self, Rotated), PkiError> {
         let folder = self.folder().to_owned();
         let locked = folder::lock(&folder)?;
+        // What is retired is the key that lies there: it must be this one's.
+        self.is_still_there(&locked)?;
         if self.retired()?.len() >= RETIRED_MAX {
             let said = format!(
                 "{RETIRED_MAX} older authorities are there still: end those changes first with `pointbridge pki remove`"
             );
             return Err(PkiError::RequestRefused(said));
         }
-        let mut taken = trusted::authorities(&folder)?;
         let old = self.certificate().clone();
-        self.retire()?;
-        New::stage(&folder, self.trust_domain())?.settle()?;
-        let changed = Self::open(&folder)?;
+        let (changed, staged) = self.prepare(&locked)?;
+        staged.settle()?;
         let new = changed.certificate().clone();
-        changed.write_hub_ca()?;
-        taken.insert(0, new.clone());
-        changed.publish(&locked, &taken, None)?;
-        trusted::write_authorities(&folder, &taken)?;
         Ok((changed, Rotated { new, old, hub_ca_pem: folder.join(HUB_CA_PEM) }))
+    }
+
+    /// Makes the new authority and lets the hub and its clients know it, before it can sign for anybody.
+    fn prepare(&self, locked: &Locked) -> Result<(Self, New), PkiError> {
+        let folder = self.folder();
+        let mut taken = trusted::authorities(folder)?;
+        // A new authority that was left by a change that was cut off never signed for anybody.
+        let left = read_certificates(Staged::left_beside(&folder.join(CA_PEM)).beside()).unwrap_or_default();
+        taken.retain(|one| !left.contains(one));
+        self.retire()?;
+        let staged = New::stage(folder, self.trust_domain())?;
+        let changed = Self::of(folder, staged.open()?)?;
+        changed.write_hub_ca()?;
+        taken.insert(0, changed.certificate().clone());
+        changed.publish(locked, &taken, None)?;
+        trusted::write_authorities(folder, &taken)?;
+        Ok((changed, staged))
     }
 
     /// Copies the authority to where the retired ones are.
@@ -90,12 +104,12 @@ impl Ca {
 /// # Errors
 /// In this order: nothing or several authorities are named, it is the only one, or the folder cannot be written.
 pub fn remove(folder: &Path, authority: &str) -> Result<Removed, PkiError> {
+    let locked = folder::lock(folder)?;
     let own = if folder.join(CA_PEM).exists() && folder.join(CA_KEY).exists() {
-        Some(Ca::open(folder)?)
+        Some(Ca::open_locked(folder, &locked)?)
     } else {
         None
     };
-    let _locked = folder::lock(folder)?;
     let mut taken = trusted::authorities(folder)?;
     let digits = match read_certificates(Path::new(authority)) {
         Ok(certificates) => certificates.first().map(|first| first.fingerprint.clone()).unwrap_or_default(),

@@ -40,7 +40,7 @@ pub struct Imported {
 /// Takes an authority's certificate, and its revocation list where there is one, among those of the folder.
 ///
 /// The folder need not have an authority of its own. An authority that is there already is refused, unless a newer
-/// revocation list comes with it.
+/// revocation list comes with it. Of several lists of one authority the newest counts.
 ///
 /// # Errors
 /// In this order: a file cannot be read, a certificate is no authority's or may not be used, it is there already, a
@@ -180,7 +180,7 @@ fn check_authority(path: &Path, ca: &Certificate, now: Moment) -> Result<(), Pki
     added.or_else(|error| refused(format!("{} cannot be used ({error})", ca.subject)))
 }
 
-/// The lists of a file, each of one of these authorities, in force and newer than what is there.
+/// The newest list of each authority in a file, each of one of these, in force and newer than what is there.
 fn brought_lists(
     path: &Path,
     authorities: &[Certificate],
@@ -192,13 +192,8 @@ fn brought_lists(
     if brought.is_empty() {
         return refused("it holds no X509 CRL block: is it the right file, and in PEM?".to_owned());
     }
-    for list in &brought {
-        let Some(ca) = authorities.iter().find(|ca| list.is_signed_by(ca)) else {
-            return refused(format!(
-                "the list of {} is not signed by an authority of this import",
-                list.issuer
-            ));
-        };
+    let newest = newest_of_each(path, brought, authorities)?;
+    for (ca, list) in &newest {
         if !ca.may_sign_crls {
             return refused(format!(
                 "{} may not sign revocation lists (its key usage lacks cRLSign)",
@@ -217,7 +212,37 @@ fn brought_lists(
             return refused(format!("the list of {} is not newer than the one that is there", list.issuer));
         }
     }
-    Ok(brought)
+    Ok(newest.into_iter().map(|(_, list)| list).collect())
+}
+
+/// Of each authority's lists the newest, whatever the order in the file: an older edition takes back revocations.
+fn newest_of_each<'a>(
+    path: &Path,
+    brought: Vec<RevocationList>,
+    authorities: &'a [Certificate],
+) -> Result<Vec<(&'a Certificate, RevocationList)>, PkiError> {
+    let refused = |reason: String| Err(PkiError::unusable(path, reason));
+    let mut newest: Vec<(&Certificate, RevocationList)> = Vec::new();
+    for list in brought {
+        let Some(ca) = authorities.iter().find(|ca| list.is_signed_by(ca)) else {
+            return refused(format!(
+                "the list of {} is not signed by an authority of this import",
+                list.issuer
+            ));
+        };
+        match newest.iter_mut().find(|(of, _)| *of == ca) {
+            None => newest.push((ca, list)),
+            Some((_, kept)) if list.is_newer_than(kept) => *kept = list,
+            Some((_, kept)) if kept.is_newer_than(&list) || kept.der == list.der => {}
+            Some(_) => {
+                return refused(format!(
+                    "it holds two lists of {} and neither is newer: fetch it again",
+                    list.issuer
+                ));
+            }
+        }
+    }
+    Ok(newest)
 }
 
 #[cfg(test)]

@@ -115,6 +115,12 @@ pub(super) fn imported(imported: &Imported) {
             date(ca.not_after)
         ));
     }
+    if !imported.authorities.is_empty() {
+        out::line(
+            "whoever has its key can sign for every name of the trust domain, operators, auditors and any partner's code \
+             among them: `pointbridge pki remove` takes it away again",
+        );
+    }
     for list in &imported.lists {
         let end = list.next_update.map(date).unwrap_or_default();
         out::line(format_args!("its revocation list is good until {end}; {} revoked", list.revoked.len()));

@@ -13,6 +13,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::*;
 use crate::peer::TrustDomain;
+use crate::pki::ca::Authority;
 use crate::pki::fixture::Home;
 
 fn home() -> TrustDomain {
@@ -196,4 +197,43 @@ fn a_request_that_breaks_a_rule_writes_nothing() {
     }
     assert_eq!(names_in(folder.path()), before);
     assert_eq!(ca.journal().unwrap().issued().count(), 0);
+}
+
+#[test]
+fn a_pair_that_was_cut_off_is_finished_and_what_is_anothers_left_alone() {
+    let home = Home::new();
+    let issued = home.ca.issue(&LeafRequest::server(&["hub.test"], 1)).unwrap();
+    let next = home.at("server.pem.next");
+    // The first pair: the key is in its place, the certificate not yet.
+    fs::rename(&issued.certificate_pem, &next).unwrap();
+    home.ca.settle("server").unwrap();
+    assert!(!next.exists() && Authority::open(&issued.certificate_pem, &issued.key_pem).is_ok());
+    // What lies there and is of another key is left alone.
+    let other = home.issue("operator/wang", 1);
+    fs::copy(&other.certificate_pem, &next).unwrap();
+    let before = fs::read(&issued.certificate_pem).unwrap();
+    home.ca.settle("server").unwrap();
+    assert_eq!(fs::read(&issued.certificate_pem).unwrap(), before);
+    fs::remove_file(&issued.certificate_pem).unwrap();
+    home.ca.settle("server").unwrap();
+    assert!(!issued.certificate_pem.exists());
+}
+
+/// Where the tests are the superuser, the folder is somebody else's; otherwise everything is of one user anyway.
+#[test]
+fn everything_in_somebody_elses_folder_is_the_folders_owners() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let folder = tempfile::tempdir().unwrap();
+    let _ = chown(folder.path(), Some(4_321), Some(4_322));
+    let expected = fs::metadata(folder.path()).unwrap();
+    let ca = Ca::init(folder.path(), &home()).unwrap();
+    ca.issue(&LeafRequest::client(till(), 30)).unwrap();
+    let (ca, _) = ca.rotate().unwrap();
+    ca.renew_crl(None).unwrap();
+    for inside in [folder.path().to_owned(), folder.path().join("retired")] {
+        for name in names_in(&inside) {
+            let facts = fs::metadata(inside.join(&name)).unwrap();
+            assert_eq!((facts.uid(), facts.gid()), (expected.uid(), expected.gid()), "{name}");
+        }
+    }
 }

@@ -101,3 +101,19 @@ fn all_that_end_soon_are_found_and_neither_authorities_nor_what_is_revoked() {
     assert_eq!(home.ca.renewable(None, None).unwrap(), [soon, late, server.clone()]);
     assert_eq!(home.ca.renewable(Some(10), Some(Usage::Server)).unwrap(), [server]);
 }
+
+#[test]
+fn a_renewal_that_was_cut_off_between_key_and_certificate_is_settled_by_the_next() {
+    let home = Home::new();
+    let issued = home.issue(TILL, 30);
+    let old = fs::read(&issued.certificate_pem).unwrap();
+    home.ca.renew(&issued.certificate_pem, None, KeyChoice::Fresh).unwrap();
+    let key = fs::read(&issued.key_pem).unwrap();
+    fs::rename(&issued.certificate_pem, home.at("partner.airline.partner.till-7.pem.next")).unwrap();
+    fs::write(&issued.certificate_pem, old).unwrap();
+    // Keeping the key needs the certificate that goes with it.
+    home.ca.renew(&issued.certificate_pem, None, KeyChoice::Keep).unwrap();
+    assert_eq!(fs::read(&issued.key_pem).unwrap(), key);
+    assert!(names_beside(&home).is_empty());
+    Authority::open(&issued.certificate_pem, &issued.key_pem).map(drop).unwrap();
+}

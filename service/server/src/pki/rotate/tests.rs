@@ -59,6 +59,42 @@ fn a_change_that_was_cut_off_between_key_and_certificate_is_finished() {
     assert_eq!(certificate(&home.at(CA_PEM)), next);
 }
 
+/// A folder in which the making of its first authority was cut off between key and certificate.
+fn half_made() -> (Home, Certificate) {
+    let home = Home::new();
+    let made = home.ca.certificate().clone();
+    fs::rename(home.at(CA_PEM), home.at("ca.pem.next")).unwrap();
+    for name in ["client-ca.pem", "crl.pem", "journal.jsonl"] {
+        fs::remove_file(home.at(name)).unwrap();
+    }
+    (home, made)
+}
+
+#[test]
+fn the_making_of_an_authority_that_was_cut_off_is_finished_by_opening_and_by_making() {
+    let (home, made) = half_made();
+    assert_eq!(*Ca::open(home.path()).unwrap().certificate(), made);
+    let (home, made) = half_made();
+    let again = Ca::init(home.path(), home.ca.trust_domain()).unwrap();
+    assert_eq!(*again.certificate(), made);
+    assert!(home.at("client-ca.pem").exists() && lists(home.path()).unwrap().len() == 1);
+    assert!(matches!(Ca::init(home.path(), home.ca.trust_domain()), Err(PkiError::CaExists { .. })));
+    // For another trust domain it is an authority like any other that is there.
+    let (home, made) = half_made();
+    let other = crate::peer::TrustDomain::parse("other.test").unwrap();
+    assert!(matches!(Ca::init(home.path(), &other), Err(PkiError::CaExists { .. })));
+    assert_eq!(*Ca::open(home.path()).unwrap().certificate(), made);
+}
+
+#[test]
+fn a_key_without_its_certificate_is_told_and_nothing_is_made_over_it() {
+    let home = Home::new();
+    fs::remove_file(home.at(CA_PEM)).unwrap();
+    let said = Ca::open(home.path()).unwrap_err().to_string();
+    assert!(said.contains("put back a copy"), "{said}");
+    assert!(matches!(Ca::init(home.path(), home.ca.trust_domain()), Err(PkiError::CaExists { .. })));
+}
+
 #[test]
 fn what_lies_beside_the_authority_and_is_not_its_own_is_left_alone() {
     let (home, other) = (Home::new(), Home::new());
@@ -94,4 +130,67 @@ fn the_authority_that_signs_can_be_taken_away_beside_another_and_keeps_its_key()
     // Nor does signing the lists anew bring it back.
     assert!(home.ca.renew_crl(None).unwrap().is_empty());
     assert_eq!(lists(home.path()).unwrap().len(), 1);
+}
+
+#[test]
+fn of_two_changes_from_the_same_authority_the_second_is_refused_and_no_key_is_lost() {
+    let home = Home::new();
+    let (second, old) = (Ca::open(home.path()).unwrap(), home.ca.certificate().clone());
+    let key = fs::read(home.at(CA_KEY)).unwrap();
+    let (first, _) = Ca::open(home.path()).unwrap().rotate().unwrap();
+    let said = second.rotate().unwrap_err().to_string();
+    assert!(said.contains("was changed meanwhile") && said.contains("ask again"), "{said}");
+    let kept = retired_pem(&home.at(RETIRED), &old).with_extension("key");
+    assert_eq!(fs::read(kept).unwrap(), key, "the old authority's key is lost");
+    assert_eq!(Ca::open(home.path()).unwrap().certificate(), first.certificate());
+    // Nor is the folder blocked: both authorities go on signing their lists.
+    assert_eq!(first.renew_crl(None).unwrap().len(), 2);
+}
+
+#[test]
+fn whoever_opens_an_authority_in_the_middle_of_a_change_waits_for_its_end() {
+    let home = Home::new();
+    let locked = folder::lock(home.path()).unwrap();
+    let staged = New::stage(home.path(), home.ca.trust_domain()).unwrap();
+    let next = certificate(&home.at("ca.pem.next"));
+    fs::rename(home.at("ca.key.next"), home.at(CA_KEY)).unwrap();
+    drop(staged);
+    let folder = home.path().to_owned();
+    let other = std::thread::spawn(move || Ca::open(&folder).map(|ca| ca.certificate().clone()));
+    // However long it is left to itself, it may not touch what lies beside the place.
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    assert!(home.at("ca.pem.next").exists(), "it finished a change that somebody else makes");
+    fs::rename(home.at("ca.pem.next"), home.at(CA_PEM)).unwrap();
+    drop(locked);
+    assert_eq!(other.join().unwrap().unwrap(), next);
+}
+
+#[test]
+fn a_new_authority_signs_only_when_the_hub_takes_it_with_its_list() {
+    let mut home = Home::new();
+    let old = home.ca.certificate().clone();
+    let till = home.issue(TILL, 30).certificate_pem;
+    // A power cut right before the new authority comes into its place.
+    let (new, _) = home.ca.prepare(&folder::lock(home.path()).unwrap()).unwrap();
+    let taken = crate::pki::authorities(home.path()).unwrap();
+    assert_eq!(taken, [new.certificate().clone(), old.clone()]);
+    let both = lists(home.path()).unwrap();
+    assert!(
+        taken.iter().all(|one| both.iter().any(|list| list.is_signed_by(one))),
+        "an authority has no list"
+    );
+    assert_eq!(*Ca::open(home.path()).unwrap().certificate(), old);
+    assert!(home.is_let_in(&till));
+    // Another one between its two files: it is finished, and whom it signs for is let in.
+    fs::rename(home.at("ca.key.next"), home.at(CA_KEY)).unwrap();
+    home.ca = Ca::open(home.path()).unwrap();
+    assert_eq!(home.ca.certificate(), new.certificate());
+    let wang = home.issue("operator/wang", 30).certificate_pem;
+    assert!(home.is_let_in(&wang) && home.is_let_in(&till));
+    // What was left of a change that never came into its place goes with the next one.
+    let (left, _) = home.ca.prepare(&folder::lock(home.path()).unwrap()).unwrap();
+    home.ca = home.ca.rotate().unwrap().0;
+    let taken = crate::pki::authorities(home.path()).unwrap();
+    assert!(taken.len() == 3 && !taken.contains(left.certificate()));
+    assert!(lists(home.path()).unwrap().len() == 3);
 }

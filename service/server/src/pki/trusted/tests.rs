@@ -57,6 +57,36 @@ fn a_newer_list_takes_the_place_of_an_older_one_and_never_the_other_way() {
 }
 
 #[test]
+fn of_two_lists_of_one_authority_in_a_file_the_newest_is_taken_in_either_order() {
+    for is_newest_first in [true, false] {
+        let (home, foreign) = (Home::new(), Foreign::new("others"));
+        let [ninth, tenth] =
+            [foreign.crl(9, 2080), foreign.crl(10, 2081)].map(|path| fs::read(path).unwrap());
+        let both = if is_newest_first { [tenth, ninth] } else { [ninth, tenth] };
+        let path = home.at("theirs.crl");
+        fs::write(&path, both.concat()).unwrap();
+        let done = import(home.path(), &foreign.ca(), Some(&path)).unwrap();
+        assert_eq!(done.lists.len(), 1);
+        let numbers: Vec<_> =
+            lists(home.path()).unwrap().into_iter().map(|list| list.number.unwrap()).collect();
+        assert_eq!(numbers, ["1", "10"], "newest first: {is_newest_first}");
+        // The same file again is no mistake.
+        import(home.path(), &foreign.ca(), Some(&path)).unwrap();
+    }
+}
+
+#[test]
+fn two_lists_of_one_number_that_differ_are_refused() {
+    let (home, foreign) = (Home::new(), Foreign::new("others"));
+    let both = [2080, 2081].map(|ends| fs::read(foreign.crl(9, ends)).unwrap());
+    let path = home.at("theirs.crl");
+    fs::write(&path, both.concat()).unwrap();
+    let said = import(home.path(), &foreign.ca(), Some(&path)).unwrap_err().to_string();
+    assert!(said.contains("neither is newer"), "{said}");
+    assert_eq!(authorities(home.path()).unwrap().len(), 1);
+}
+
+#[test]
 fn an_authority_without_a_list_is_told_with_its_fingerprint() {
     let home = Home::new();
     let foreign = Foreign::new("others");
