@@ -83,10 +83,10 @@ fn sums() -> Vec<Case> {
 
 /// 30 days after the commit, in microseconds and as records write it.
 const TERM_ENDS: (i64, &str) = (30 * 24 * 3600 * 1_000_000, "2026-12-22T08:00:21.000000Z");
-const TERM_ENDS_LOT: &str = "2027-01-21T08:00:21.000000Z";
+/// What comes back then lives 30 days, and to the end of a day.
+const LOT_ENDS: &str = "2027-01-22T00:00:00.000000Z";
 /// A microsecond before.
 const LAST_MOMENT: (i64, &str) = (TERM_ENDS.0 - 1, "2026-12-22T08:00:20.999999Z");
-const LAST_MOMENT_LOT: &str = "2027-01-21T08:00:20.999999Z";
 
 /// Reversed by this partner, in everything that is written.
 fn reversed_by(rows: &mut [AuditRow], partner: &str) {
@@ -97,10 +97,13 @@ fn reversed_by(rows: &mut [AuditRow], partner: &str) {
     change!(rows, AuditRow::Request { scope, record_id, .. } if *record_id == id("rec", at::REVERSAL) => *scope = partner.to_owned());
 }
 
-/// Reversed so long after the commit, in everything that is written: what comes back lives 30 days from then.
+/// A day, in microseconds.
+const DAY: i64 = 24 * 3600 * 1_000_000;
+
+/// Reversed so long after the commit, in everything that is written: what comes back lives 30 days from then, and to the end of a day.
 fn reversed_at(rows: &mut Vec<AuditRow>, (after, at): (i64, &str), lot_ends: &str) {
     let moment = micros(21) + after;
-    let lot_ends_at = moment + 30 * 24 * 3600 * 1_000_000;
+    let lot_ends_at = (moment + 30 * DAY + DAY - 1) / DAY * DAY;
     forge(rows, at::REVERSAL, |content| {
         content["decided_at"] = json!(at);
         content["body"]["reversal"]["reversed_at"] = json!(at);
@@ -124,17 +127,17 @@ fn persons() -> Vec<Case> {
     let name = || format!("reversal-sums: {}", record(at::REVERSAL));
     vec![
         case_reversed(name(), |rows| reversed_by(rows, "cinema")),
-        case_reversed(name(), |rows| reversed_at(rows, TERM_ENDS, TERM_ENDS_LOT)),
+        case_reversed(name(), |rows| reversed_at(rows, TERM_ENDS, LOT_ENDS)),
     ]
 }
 
 #[test]
 fn the_initiator_may_reverse_until_the_term_ends_and_the_receiver_at_any_time() {
     let mut last = reversed();
-    reversed_at(&mut last, LAST_MOMENT, LAST_MOMENT_LOT);
+    reversed_at(&mut last, LAST_MOMENT, LOT_ENDS);
     assert_eq!(found(&check(last)), Vec::<String>::new());
     let mut late = reversed();
-    reversed_at(&mut late, TERM_ENDS, TERM_ENDS_LOT);
+    reversed_at(&mut late, TERM_ENDS, LOT_ENDS);
     reversed_by(&mut late, "market");
     assert_eq!(found(&check(late)), Vec::<String>::new());
 }
