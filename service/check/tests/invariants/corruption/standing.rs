@@ -200,7 +200,7 @@ fn effects() -> Vec<Case> {
         }),
         // Whoever approves again is answered with another partner than the one that was resumed.
         case(approval.clone(), |rows| {
-            outcome(rows, |outcome| outcome["partner"]["status"] = json!("SUSPENDED"))
+            outcome(rows, |outcome| outcome["partner"]["status"] = json!("SUSPENDED"));
         }),
         case(approval.clone(), |rows| outcome(rows, |outcome| outcome["partner"]["another"] = json!(1))),
         case(approval, |rows| outcome(rows, |outcome| *outcome = json!({"points": outcome["partner"]}))),
