@@ -97,7 +97,7 @@ pub enum TlsError {
         path: PathBuf,
     },
     /// Certificate and key are not of one pair, or of a kind that cannot be used.
-    #[error("{} does not go with {} ({reason}): issue both together", key.display(), certificate.display())]
+    #[error("{} does not go with {} ({reason}): mend them with `pointbridge pki renew`, or issue both together", key.display(), certificate.display())]
     PairRefused {
         /// The certificate's file.
         certificate: PathBuf,

@@ -5,13 +5,13 @@
 //!
 //! | file | what it is | who writes it |
 //! | --- | --- | --- |
-//! | `ca.pem`, `ca.key` | the authority that signs | [`ca`], [`rotate`] |
-//! | `<name>.pem`, `<name>.key` | a certificate and its key | [`leaf`], [`renew`] |
-//! | `client-ca.pem` | whose client certificates the hub takes | [`trusted`] |
-//! | `crl.pem` | what is revoked, one list for each of them | [`revoke`], [`trusted`] |
-//! | `hub-ca.pem` | who signs the hub's certificate, while that changes | [`rotate`] |
-//! | `journal.jsonl` | what was issued and revoked | [`journal`] |
-//! | `retired/` | authorities that were replaced | [`rotate`] |
+//! | `ca.pem`, `ca.key` | the authority that signs | `ca`, `rotate` |
+//! | `<name>.pem`, `<name>.key` | a certificate and its key | `leaf`, `renew` |
+//! | `client-ca.pem` | whose client certificates the hub takes | `trusted` |
+//! | `crl.pem` | what is revoked, one list for each of them | `revoke`, `trusted` |
+//! | `hub-ca.pem` | who signs the hub's certificate, while that changes | `rotate` |
+//! | `journal.jsonl` | what was issued and revoked | `journal` |
+//! | `retired/` | authorities that were replaced | `rotate` |
 //!
 //! Absent: intermediate authorities, certificate requests, and any reading of the hub's database: issuing a
 //! certificate registers nobody.
