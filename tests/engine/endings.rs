@@ -3,7 +3,10 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use pointbridge_core::command::{Command, Context, Decision};
 use pointbridge_core::exchange::ReservationState;
+use pointbridge_core::rejection::{Reason, Rejection};
+use pointbridge_core::world::{Facts, Footprint, World};
 use pointbridge_engine::{Failure, Options};
 use pointbridge_store::{Scope, StoreError, Views};
 use pointbridge_tests::clock::Clock;
@@ -84,6 +87,44 @@ async fn a_broken_invariant_ends_the_engine() {
     assert!(matches!(lost, Failure::Store(StoreError::OutcomeUnknown(_))), "{lost:?}");
     assert_eq!(bench.engine.submit(bench.envelope("late")).await.unwrap_err(), Failure::Draining);
     assert_eq!(bench.store.batches(), [1], "nothing was written after it");
+}
+
+/// Finds the state broken, whatever it is.
+#[derive(Debug)]
+struct Alarm;
+
+impl Command for Alarm {
+    fn method(&self) -> &'static str {
+        "Alarm"
+    }
+
+    fn body(&self) -> Result<Vec<u8>, serde_json::Error> {
+        Ok(Vec::new())
+    }
+
+    fn footprint(&self, _context: &Context, _facts: &Facts, _needs: &mut Footprint) {}
+
+    fn decide(&self, _context: &Context, _world: &World) -> Decision {
+        Decision::refuse(Rejection::new(Reason::Internal, "a balance below zero"))
+    }
+}
+
+#[tokio::test]
+async fn a_broken_invariant_takes_its_whole_batch_back() {
+    let bench = Bench::new(options());
+    let first = bench.submit(bench.envelope("first")).await;
+    bench.store.arrived(1).await;
+    let neighbour = bench.submit(bench.envelope("neighbour")).await;
+    let alarm = bench.submit(bench.envelope_of(&operator(), Alarm)).await;
+    bench.store.open();
+    first.await.unwrap().unwrap();
+    assert_eq!(bench.running.broken().await, "a balance below zero");
+    for call in [neighbour, alarm] {
+        let failure = call.await.unwrap().unwrap_err();
+        assert!(matches!(failure, Failure::Store(StoreError::Broken(_))), "{failure:?}");
+    }
+    assert_eq!(bench.store.batches(), [1, 2]);
+    assert!(bench.has_partner("first").await && !bench.has_partner("neighbour").await);
 }
 
 /// Looks, when its command is answered, whether the engine is known to be broken.
