@@ -1,5 +1,6 @@
 //! The command line. `--help` on each command is enough to use it.
 
+mod bench;
 mod bootstrap;
 mod check;
 mod config;
@@ -55,6 +56,8 @@ enum Command {
     /// Reads one snapshot of the database, of a running hub too, and shares no code with what wrote it. Exit code 1 where
     /// something does not add up; each finding names its row.
     Check(check::CheckArgs),
+    /// Measure the hub on this machine: rates, times, costs, and what bounds them.
+    Bench(bench::BenchArgs),
     /// Bring the database's schema up to date. `serve` does the same at its start.
     Migrate(migrate::MigrateArgs),
 }
@@ -93,6 +96,7 @@ impl Cli {
             Command::Keys(args) => keys::run(&args),
             Command::Config(args) => config::run(args),
             Command::Check(args) => check::run(&args).await,
+            Command::Bench(args) => bench::run(args).await,
             Command::Migrate(args) => migrate::run(&args).await,
         };
         result.unwrap_or_else(|error| {

@@ -6,6 +6,8 @@
 pub mod acceptor;
 pub mod admission;
 pub mod authz;
+pub mod bench;
+mod child;
 pub mod cli;
 pub mod config;
 pub mod deadline;
