@@ -6,18 +6,19 @@ import threading
 from collections import deque
 from concurrent import futures
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import trustme
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
+
 from pointbridge import v1
 from pointbridge.errors import DETAILS_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from google.protobuf.message import Message
 

@@ -7,21 +7,33 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import grpc
-import pointbridge
 import pytest
 from hub import WAIT_SECONDS, Gate, Hub, Refusal
+
+import pointbridge
 from pointbridge import PointbridgeError, Reason, v1
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Driver
+    from drivers import Driver
 
 EXCHANGE = f"exc_{'0' * 32}"
 COMMIT: dict[str, Any] = {"exchange_id": EXCHANGE, "timeout": WAIT_SECONDS}
 BUSY = Refusal(grpc.StatusCode.UNAVAILABLE, "OVERLOADED", "too much to do", retry_after=0.001)
 CUT = Refusal(grpc.StatusCode.UNAVAILABLE)
 SHORT = Refusal(grpc.StatusCode.FAILED_PRECONDITION, "INSUFFICIENT_POINTS", "too few", metadata={"available": "60"})
+
+
+def threaded(hub: Hub) -> pointbridge.Client:
+    files = hub.files
+    return pointbridge.Client(
+        f"127.0.0.1:{hub.port}",
+        ca=files["ca"],
+        certificate=files["certificate"],
+        key=files["key"],
+        timeout=WAIT_SECONDS,
+    )
 
 
 def ids(hub: Hub) -> set[str]:
@@ -132,7 +144,7 @@ def test_half_a_renewal_changes_nothing(hub: Hub, connect: Callable[..., Driver]
 
 
 def test_a_renewal_drops_no_call_that_is_under_way(hub: Hub) -> None:
-    with pointbridge.Client(f"127.0.0.1:{hub.port}", **hub.files, timeout=WAIT_SECONDS) as client:
+    with threaded(hub) as client:
         gate = Gate(v1.WhoAmIResponse(principal="kept"))
         hub.answers.append(gate)
         answers: list[str] = []
@@ -148,7 +160,7 @@ def test_a_renewal_drops_no_call_that_is_under_way(hub: Hub) -> None:
 
 
 def test_closing_waits_for_calls_of_other_threads(hub: Hub) -> None:
-    client = pointbridge.Client(f"127.0.0.1:{hub.port}", **hub.files, timeout=WAIT_SECONDS)
+    client = threaded(hub)
     gate = Gate(v1.WhoAmIResponse(principal="kept"))
     hub.answers.append(gate)
     answers: list[str] = []
@@ -207,7 +219,7 @@ def test_the_client_says_what_it_is(hub: Hub, connect: Callable[..., Driver]) ->
 
 
 def test_threads_share_one_client(hub: Hub) -> None:
-    with pointbridge.Client(f"127.0.0.1:{hub.port}", **hub.files, timeout=WAIT_SECONDS) as client:
+    with threaded(hub) as client:
         threads = [
             threading.Thread(target=lambda: client.exchanges.commit_exchange(exchange_id=EXCHANGE)) for _ in range(16)
         ]
