@@ -137,7 +137,7 @@ class Play:
 
     def once(self, step: dict[str, Any]) -> None:
         """Calls, and compares."""
-        service, name = step.get("call", step.get("page")).split("/")
+        service, name = (step.get("call") or step["page"]).split("/")
         snake = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
         method = f"{ATTRIBUTES[service]}.{snake}"
         arguments = arguments_of(name, self.filled(step["request"]))

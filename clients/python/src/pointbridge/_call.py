@@ -63,7 +63,8 @@ class Call:
         pause = self._attempts.failed(status.code(), details)
         failure = self._failure(status, details)
         if pause is None:
-            raise failure from error
+            # What gRPC says at length stands in the failure in short.
+            raise failure from None
         self._is_unknown = failure.is_outcome_unknown
         return pause
 
