@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives import serialization
 
 from pointbridge import Client, ConfigurationError
 from pointbridge._files import Pem, Watch
@@ -50,8 +51,6 @@ def test_each_bad_file_is_named(pem: Pem, which: str, name: str, said: str) -> N
 
 
 def test_a_key_with_a_password_is_refused_and_nobody_is_asked_for_it(pem: Pem) -> None:
-    from cryptography.hazmat.primitives import serialization
-
     key = serialization.load_pem_private_key(pem.key.read_bytes(), None)
     locked = serialization.BestAvailableEncryption(b"secret")
     form, encoding = serialization.PrivateFormat.PKCS8, serialization.Encoding.PEM

@@ -62,7 +62,7 @@ def test_no_pause_goes_beyond_the_calls_time() -> None:
 
 def test_a_spread_pause_stays_near_its_time() -> None:
     for chance, expected in ((0.0, 0.08), (1.0, 0.12)):
-        call = Attempts(POLICY, Budget(100, 1), None, clock=lambda: 0.0, chance=lambda chance=chance: chance)
+        call = Attempts(POLICY, Budget(100, 1), None, clock=lambda: 0.0, chance=iter([chance]).__next__)
         assert call.failed(CODES.UNAVAILABLE, Details()) == pytest.approx(expected)
 
 
