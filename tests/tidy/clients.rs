@@ -51,7 +51,8 @@ fn reasons_amiss(page: &str, reasons: &[Reason]) -> Vec<Breach> {
 
 /// Whether the page's one block in this language is the program.
 fn shows(page: &str, language: &str, program: &str) -> bool {
-    let mut blocks = page.split(&format!("\n```{language}\n")).skip(1);
+    let fence = format!("\n```{language}\n");
+    let mut blocks = page.split(&fence).skip(1);
     let block = blocks.next().and_then(|rest| rest.split("```").next());
     block == Some(program) && blocks.next().is_none()
 }

@@ -6,6 +6,8 @@ import asyncio
 from operator import attrgetter
 from typing import Any
 
+import grpc
+
 import pointbridge
 import pointbridge.aio
 
@@ -23,6 +25,20 @@ class Blocking:
     def items(self, method: str, **arguments: Any) -> list[Any]:
         """Everything that a list gives."""
         return list(attrgetter(method)(self.client)(**arguments))
+
+    def channel(self) -> Any:
+        """The channel in use."""
+        return self.client._caller._connections._current.channel  # type: ignore[attr-defined]
+
+    def is_closed(self, channel: Any) -> bool:
+        """Whether nobody can call on a channel any more."""
+        try:
+            channel.unary_unary("/nothing")(b"", timeout=0.01)
+        except ValueError:
+            return True
+        except grpc.RpcError:
+            return False
+        return False
 
     def close(self) -> None:
         """Closes the client."""
@@ -47,6 +63,14 @@ class Asyncio:
             return [item async for item in attrgetter(method)(self.client)(**arguments)]
 
         return self.loop.run_until_complete(collect())
+
+    def channel(self) -> Any:
+        """The channel in use."""
+        return self.client._caller._connections._current.channel  # type: ignore[attr-defined]
+
+    def is_closed(self, channel: Any) -> bool:
+        """Whether nobody can call on a channel any more."""
+        return bool(channel.get_state() == grpc.ChannelConnectivity.SHUTDOWN)
 
     def close(self) -> None:
         """Closes the client and its loop."""

@@ -130,6 +130,17 @@ def test_a_renewed_certificate_is_used_by_the_same_client(hub: Hub, connect: Cal
     assert [seen.subject for seen in hub.seen] == ["till-1", "till-2"]
 
 
+def test_a_connection_that_nobody_uses_any_more_is_closed(hub: Hub, connect: Callable[..., Driver]) -> None:
+    client = connect()
+    client.call("partners.who_am_i", timeout=WAIT_SECONDS)
+    old = client.channel()
+    assert not client.is_closed(old)
+    hub.renew("till-2")
+    client.call("partners.who_am_i", timeout=WAIT_SECONDS)
+    assert client.is_closed(old)
+    assert not client.is_closed(client.channel())
+
+
 def test_half_a_renewal_changes_nothing(hub: Hub, connect: Callable[..., Driver]) -> None:
     client = connect()
     client.call("partners.who_am_i", timeout=WAIT_SECONDS)

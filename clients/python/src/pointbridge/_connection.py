@@ -52,8 +52,6 @@ def options(server_name: str | None, others: Sequence[tuple[str, Any]]) -> Optio
         # A hub that restarts is back within seconds, and a till waits for it; gRPC's own are 1 s to 2 min.
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 5_000),
-        # A new channel must not find the old one's connection, which has the old certificate.
-        ("grpc.use_local_subchannel_pool", 1),
         # The hub wants the client's own certificate, which a proxy that looks inside cannot show.
         ("grpc.enable_http_proxy", 0),
         ("grpc.primary_user_agent", f"pointbridge-python/{metadata.version('pointbridge')}"),
