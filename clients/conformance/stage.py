@@ -322,7 +322,11 @@ def play(arguments, scratch, log):
             address = line.address
             surroundings["POINTBRIDGE_CONTROL"] = control(line, program, folder)
         surroundings |= {"POINTBRIDGE_ENDPOINT": f"https://{address}", "POINTBRIDGE_PKI": str(folder)}
-        return run(arguments, surroundings)
+        code = run(arguments, surroundings)
+        left = {} if arguments.demo else line.state()
+        if code == 0 and (left.get("cuts") or left.get("refusals")):
+            raise Failed(f"faults were asked for that never happened: {left}")
+        return code
     finally:
         stop()
 
