@@ -3,6 +3,8 @@
 //! No log line holds a member's identifier, a reference, an amount or a token: lines are made of fixed texts, methods,
 //! partner codes, counts and times. Absent: traces and metrics.
 
+pub mod names;
+
 use tracing_subscriber::EnvFilter;
 
 /// What is logged where nothing else is asked for.
