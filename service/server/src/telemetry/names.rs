@@ -70,7 +70,8 @@ pub fn table() -> String {
         let attributes: Vec<String> = metric.attributes.iter().map(|name| format!("`{name}`")).collect();
         let (name, prometheus, kind) = (metric.name, metric.prometheus(), metric.kind.as_str());
         let (unit, attributes, meaning) = (metric.unit, attributes.join(", "), metric.meaning);
-        let row = writeln!(text, "| `{name}` | `{prometheus}` | {kind} | {unit} | {attributes} | {meaning} |");
+        let row =
+            writeln!(text, "| `{name}` | `{prometheus}` | {kind} | {unit} | {attributes} | {meaning} |");
         // A text takes whatever is written to it.
         row.unwrap_or_default();
     }
@@ -131,11 +132,11 @@ metrics! {
     RPC_ACTIVE = Gauge "pointbridge.rpc.active" ["{call}"] ();
     /// Calls that were not answered with OK, by reason.
     REFUSALS = Counter "pointbridge.refusals" ["{call}"] (REASON);
-    /// TLS handshakes that ended: ok, handshake_failed, handshake_slow, protocol_missing.
+    /// TLS handshakes that ended: OK, HANDSHAKE_FAILED, HANDSHAKE_SLOW, PROTOCOL_MISSING.
     TLS_HANDSHAKES = Counter "pointbridge.tls.handshakes" ["{handshake}"] (OUTCOME);
     /// Connections open, handshakes included.
     CONNECTIONS_OPEN = Gauge "pointbridge.connections.open" ["{connection}"] ();
-    /// Connections cut before anybody could be answered, by reason: address_busy, handshakes_full, hub_full, partner_full and those of handshakes.
+    /// Connections cut before anybody could be answered, by reason: ADDRESS_BUSY, HANDSHAKES_FULL, HUB_FULL, PARTNER_FULL, and those of handshakes.
     CONNECTIONS_REFUSED = Counter "pointbridge.connections.refused" ["{connection}"] (REASON);
     /// Commands that wait to be written.
     QUEUE_COMMANDS = Gauge "pointbridge.queue.commands" ["{command}"] ();
