@@ -18,7 +18,9 @@ use serde::{Deserialize, Serialize};
 use crate::limits::{ALLOWANCE_MAX, Allowance};
 use crate::peer::TrustDomain;
 use crate::pki::{CLIENT_CA_PEM, CRL_PEM};
-use crate::telemetry::FILTER_DEFAULT;
+use crate::telemetry::{
+    FILTER_DEFAULT, LogFormat, MILLION, Settings as SignalSettings, TRACES_PER_MILLION_DEFAULT,
+};
 use crate::tls::{CrlFile, Fingerprint, ServerFiles};
 
 pub use settings::{Key, Layers, Setting, Source, keys};
@@ -80,6 +82,21 @@ pub struct ConfigFile {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "filter"))]
     pub log: Option<String>,
+    /// How log lines look: json or text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_format: Option<LogFormat>,
+    /// Address and port of an endpoint without TLS, for metrics (Prometheus) and plain health. None where nothing is said:
+    /// whoever reaches it sees partners' codes and how much they exchange.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "address"), example = "127.0.0.1:9464")]
+    pub metrics_listen: Option<SocketAddr>,
+    /// The OpenTelemetry collector beside the hub that takes traces and metrics over gRPC without TLS. None where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "url"), example = "http://127.0.0.1:4317")]
+    pub otlp_endpoint: Option<String>,
+    /// How many of a million calls are traced, where otlp_endpoint is set; calls that their callers trace are traced beside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traces_per_million: Option<u32>,
     /// Whether callers may list services by reflection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reflection: Option<bool>,
@@ -108,6 +125,17 @@ pub enum Environment {
     Test,
 }
 
+impl Environment {
+    /// Its one word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Test => "test",
+        }
+    }
+}
+
 /// The effective configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -121,8 +149,8 @@ pub struct Config {
     pub tls: ServerFiles,
     /// How long the hub goes on serving once it was asked to stop.
     pub lame_duck: Duration,
-    /// What is logged.
-    pub log: Option<String>,
+    /// What is logged, counted and traced, and where it goes.
+    pub signals: SignalSettings,
     /// Whether callers may list services by reflection.
     pub reflection: bool,
     /// What every party may ask for.
@@ -169,6 +197,10 @@ impl ConfigFile {
             allow_ca_without_crl: Some(Vec::new()),
             lame_duck_seconds: Some(LAME_DUCK_SECONDS_DEFAULT),
             log: Some(FILTER_DEFAULT.to_owned()),
+            log_format: Some(LogFormat::default()),
+            metrics_listen: None,
+            otlp_endpoint: None,
+            traces_per_million: Some(TRACES_PER_MILLION_DEFAULT),
             reflection: Some(true),
             rate_per_second: Some(allowance.rate_per_second.get()),
             rate_burst: Some(allowance.rate_burst.get()),
@@ -190,6 +222,10 @@ impl ConfigFile {
             allow_ca_without_crl: over.allow_ca_without_crl.or(self.allow_ca_without_crl),
             lame_duck_seconds: over.lame_duck_seconds.or(self.lame_duck_seconds),
             log: over.log.or(self.log),
+            log_format: over.log_format.or(self.log_format),
+            metrics_listen: over.metrics_listen.or(self.metrics_listen),
+            otlp_endpoint: over.otlp_endpoint.or(self.otlp_endpoint),
+            traces_per_million: over.traces_per_million.or(self.traces_per_million),
             reflection: over.reflection.or(self.reflection),
             rate_per_second: over.rate_per_second.or(self.rate_per_second),
             rate_burst: over.rate_burst.or(self.rate_burst),
@@ -238,6 +274,7 @@ impl ConfigFile {
             }
         }
         mistakes.extend(self.allowance_mistakes());
+        mistakes.extend(self.signal_mistakes());
         let allowance = self.allowance();
         let lame_duck_seconds = self.lame_duck_seconds.unwrap_or(LAME_DUCK_SECONDS_DEFAULT);
         if lame_duck_seconds > LAME_DUCK_SECONDS_MAX {
@@ -251,10 +288,10 @@ impl ConfigFile {
                 trust_domain,
                 tls,
                 lame_duck: Duration::from_secs(lame_duck_seconds),
-                log: self.log,
                 reflection: self.reflection.unwrap_or(true),
                 allowance,
                 environment: self.environment.unwrap_or_default(),
+                signals: self.signals(),
             }),
             (trust_domain, listen) => {
                 mistakes.extend(trust_domain.err());
@@ -262,6 +299,28 @@ impl ConfigFile {
                 Err(Mistakes(mistakes).into())
             }
         }
+    }
+
+    fn signals(self) -> SignalSettings {
+        SignalSettings {
+            log: self.log,
+            log_format: self.log_format.unwrap_or_default(),
+            metrics_listen: self.metrics_listen,
+            otlp_endpoint: self.otlp_endpoint,
+            traces_per_million: self.traces_per_million.unwrap_or(TRACES_PER_MILLION_DEFAULT),
+        }
+    }
+
+    fn signal_mistakes(&self) -> impl Iterator<Item = String> {
+        let endpoint = self.otlp_endpoint.as_deref().filter(|text| !is_plain_address(text));
+        let endpoint = endpoint.map(|_| {
+            "otlp_endpoint: it must read http://ADDRESS:PORT, such as http://127.0.0.1:4317: run a collector \
+             beside the hub, and have that one send on over TLS"
+                .to_owned()
+        });
+        let part = self.traces_per_million.filter(|part| *part > MILLION);
+        let part = part.map(|part| format!("traces_per_million: {part} is more than {MILLION}"));
+        endpoint.into_iter().chain(part)
     }
 
     fn allowance(&self) -> Allowance {
@@ -285,6 +344,12 @@ impl ConfigFile {
             Some(format!("{key}: {number} is not from 1 to {ALLOWANCE_MAX}"))
         })
     }
+}
+
+/// Whether a text is `http://`, a host and a port, and nothing more: no name or password, no path.
+fn is_plain_address(text: &str) -> bool {
+    let authority = text.strip_prefix("http://").and_then(|rest| rest.parse::<http::uri::Authority>().ok());
+    authority.is_some_and(|one| one.port().is_some() && !one.host().is_empty() && !one.as_str().contains('@'))
 }
 
 /// Reads the fingerprints of authorities that may be without a list, as `sha256sum`, browsers and OpenSSL print them.
@@ -333,6 +398,8 @@ mod tests {
             rate_burst: Some(ALLOWANCE_MAX + 1),
             calls_in_flight_max: Some(0),
             lame_duck_seconds: Some(21),
+            otlp_endpoint: Some("https://user:word@collector.example:4317".into()),
+            traces_per_million: Some(MILLION + 1),
             allow_ca_without_crl: Some(vec!["00:11".into()]),
             ..ConfigFile::default()
         };
@@ -347,7 +414,10 @@ mod tests {
             "rate_per_second",
             "rate_burst",
             "calls_in_flight_max",
+            "otlp_endpoint",
+            "traces_per_million",
         ];
+        assert!(!told.contains("word"), "a password is not repeated: {told}");
         for key in keys {
             assert!(
                 told.contains(&format!("\n  {key}: ")) || told.contains(&format!("\n  {key} ")),
@@ -367,6 +437,16 @@ mod tests {
         assert_eq!(default(), Path::new("pki/ca.pem"));
         std::fs::write(pki.join(CLIENT_CA_PEM), "").unwrap();
         assert_eq!(default(), Path::new("pki/client-ca.pem"));
+    }
+
+    #[test]
+    fn a_collector_is_a_host_and_a_port_without_tls() {
+        for good in ["http://127.0.0.1:4317", "http://[::1]:4317", "http://collector:4317"] {
+            assert!(is_plain_address(good), "{good}");
+        }
+        for bad in ["https://a:1", "a:1", "http://a", "http://a:1/", "http://u:p@a:1", "http://:1", ""] {
+            assert!(!is_plain_address(bad), "{bad}");
+        }
     }
 
     #[test]

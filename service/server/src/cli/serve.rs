@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{DataArgs, EXIT_BROKEN, out};
 use crate::config::{ConfigFile, Environment};
 use crate::serve::{Breakage, Ready, STOP_MAX, Stopped, Tweaks};
-use crate::telemetry;
+use crate::telemetry::{LogFormat, Telemetry};
 
 /// SIGXFSZ, which a write beyond the process's limit of file sizes raises, and which ends a process that does not take it.
 const FILE_TOO_LARGE: i32 = 25;
@@ -47,6 +47,18 @@ pub(super) struct ServeArgs {
     /// What to log: error, warn, info, debug, or levels by module.
     #[arg(long, env = "POINTBRIDGE_LOG", value_name = "FILTER")]
     log: Option<String>,
+    /// How log lines look, json if nothing else says so.
+    #[arg(long, env = "POINTBRIDGE_LOG_FORMAT", value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
+    /// Address and port to serve metrics and plain health on, without TLS. Not served if nothing says so.
+    #[arg(long, env = "POINTBRIDGE_METRICS_LISTEN", value_name = "ADDRESS:PORT")]
+    metrics_listen: Option<SocketAddr>,
+    /// The OpenTelemetry collector beside the hub, as http://ADDRESS:PORT. Nothing is sent if nothing says so.
+    #[arg(long, env = "POINTBRIDGE_OTLP_ENDPOINT", value_name = "URL")]
+    otlp_endpoint: Option<String>,
+    /// How many of a million calls are traced, 10000 if nothing else says so.
+    #[arg(long, env = "POINTBRIDGE_TRACES_PER_MILLION", value_name = "CALLS")]
+    traces_per_million: Option<u32>,
     /// Whether callers may list services by reflection, as grpcurl does. On if nothing else says so.
     #[arg(long, env = "POINTBRIDGE_REFLECTION", value_name = "BOOL")]
     reflection: Option<bool>,
@@ -82,6 +94,10 @@ pub(super) fn settings(args: ServeArgs) -> anyhow::Result<ConfigFile> {
         allow_ca_without_crl: args.allow_ca_without_crl,
         lame_duck_seconds: args.lame_duck_seconds,
         log: args.log,
+        log_format: args.log_format,
+        metrics_listen: args.metrics_listen,
+        otlp_endpoint: args.otlp_endpoint,
+        traces_per_million: args.traces_per_million,
         reflection: args.reflection,
         rate_per_second: args.rate_per_second,
         rate_burst: args.rate_burst,
@@ -94,7 +110,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let data = args.data.data.clone();
     let flags = settings(args.clone())?;
     let config = ConfigFile::read(&data)?.overridden_by(flags).resolve(&data)?;
-    telemetry::start_logging(config.log.as_deref())?;
+    let mut signals = Telemetry::start(&config.signals).await?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -105,6 +121,10 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         connection_age: args.connection_age_seconds.map(Duration::from_secs),
     };
     let ready = Ready::prepare(config, tweaks).await?;
+    if let Some(endpoint) = signals.take_endpoint() {
+        tracing::info!(address = %endpoint.address, "metrics and plain health are served");
+        tokio::spawn(endpoint.serve(ready.readiness()));
+    }
     out::line(format_args!("listening on {}", ready.address));
     let trust = ready.trust();
     let reloading = tokio::spawn(async move {
@@ -122,6 +142,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     };
     let stopped = ready.serve(stop).await?;
     reloading.abort();
+    signals.stop().await;
     Ok(match stopped {
         Stopped::Asked | Stopped::Hard => ExitCode::SUCCESS,
         Stopped::Broken(_) => ExitCode::from(EXIT_BROKEN),
