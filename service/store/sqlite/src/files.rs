@@ -20,17 +20,17 @@ use crate::session::Session;
 /// What SQLite calls `synchronous = full`.
 const FULL: i64 = 2;
 
-fn beside(path: &Path, ending: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(OsStr::new(ending));
     name.into()
 }
 
-fn log_of(path: &Path) -> PathBuf {
+pub(crate) fn log_of(path: &Path) -> PathBuf {
     beside(path, "-wal")
 }
 
-fn mark_of(path: &Path) -> PathBuf {
+pub(crate) fn mark_of(path: &Path) -> PathBuf {
     beside(path, "-open")
 }
 
