@@ -6,6 +6,7 @@
 pub mod acceptor;
 pub mod admission;
 pub mod authz;
+pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod deadline;

@@ -117,7 +117,11 @@ impl Still {
         found.retain(|line| line != "ok");
         let strays = session.rows("pragma foreign_key_check", Vec::new()).await?;
         for row in strays {
-            found.push(format!("a row of {} names one of {} that is not there", row.text("table")?, row.text("parent")?));
+            found.push(format!(
+                "a row of {} names one of {} that is not there",
+                row.text("table")?,
+                row.text("parent")?
+            ));
         }
         Ok(found)
     }
@@ -129,7 +133,8 @@ impl Still {
     /// read.
     pub async fn contents(&mut self) -> Result<Contents, StoreError> {
         let migrations_pending = schema::pending(&mut self.conn).await?;
-        let migrations = schema::all().into_iter().filter(|name| !migrations_pending.contains(name)).collect();
+        let migrations =
+            schema::all().into_iter().filter(|name| !migrations_pending.contains(name)).collect();
         let sql = "select epoch, created_at, last_now, (select count(*) from record) as records,
                    (select record_id from record order by record_number desc limit 1) as last_record
                    from store_state";

@@ -35,7 +35,7 @@ pub(crate) fn mark_of(path: &Path) -> PathBuf {
 }
 
 /// Whether a hub that did not end in order has left no log.
-fn is_bereft(path: &Path) -> bool {
+pub(crate) fn is_bereft(path: &Path) -> bool {
     mark_of(path).exists() && !log_of(path).exists()
 }
 

@@ -140,6 +140,12 @@ impl SqliteStore {
         Ok(pending)
     }
 
+    /// Whether a hub that did not end in order has left no log beside the database, so that what it wrote last is lost.
+    #[must_use]
+    pub fn lacks_its_log(path: &Path) -> bool {
+        files::is_bereft(path)
+    }
+
     /// The store's epoch: 1 in a new store. Quotes of another epoch are worth nothing.
     ///
     /// # Errors

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use pointbridge_core::record::{Body, Record, RecordKind};
 use pointbridge_core::time::Timestamp;
 use pointbridge_store::StoreError;
-use sqlx::sqlite::{SqliteLockingMode, SqliteRow};
 use sqlx::ConnectOptions;
+use sqlx::sqlite::{SqliteLockingMode, SqliteRow};
 use uuid::Uuid;
 
 use crate::copies::Still;
@@ -110,7 +110,8 @@ impl Still {
         let endings = rows.iter().map(ending).collect::<Result<Vec<_>, _>>()?;
         let suspended = "select partner_code from main.partner where status = 'SUSPENDED'";
         let suspended = session.rows(suspended, Vec::new()).await?;
-        let suspended = suspended.iter().map(|row| row.text("partner_code")).collect::<Result<Vec<_>, _>>()?;
+        let suspended =
+            suspended.iter().map(|row| row.text("partner_code")).collect::<Result<Vec<_>, _>>()?;
         let endings = endings.into_iter().filter(|ending| match &ending.record.body {
             Body::Standing(body) => suspended.iter().any(|code| code == body.partner.code.as_str()),
             _ => true,

@@ -71,7 +71,8 @@ async fn damage_to_a_copy_is_found() {
     let mut spoilt = whole.clone();
     let middle = whole.len() / 8192 * 4096;
     spoilt[middle..middle + 4096].fill(0xa5);
-    for bad in [&whole[..whole.len() - 4096], &spoilt, b"no database at all, but long enough to be looked at"] {
+    for bad in [&whole[..whole.len() - 4096], &spoilt, b"no database at all, but long enough to be looked at"]
+    {
         std::fs::write(&to, bad).unwrap();
         let found = match Still::open(&to).await {
             Ok(mut still) => still.damage().await,
@@ -99,10 +100,16 @@ async fn what_a_copy_lacks_is_counted_and_what_took_trust_away_is_shown() {
     settle(&path).await.unwrap();
     let mut still = Still::open(&path).await.unwrap();
     let tail = still.tail_after(&to).await.unwrap();
-    let kinds: Vec<(&str, i64)> = tail.missing.iter().map(|kind| (kind.kind.as_str(), kind.records)).collect();
+    let kinds: Vec<(&str, i64)> =
+        tail.missing.iter().map(|kind| (kind.kind.as_str(), kind.records)).collect();
     assert_eq!(
         kinds,
-        [("CERTIFICATE_REVOKED", 1), ("EXCHANGE_COMMITTED", 1), ("EXCHANGE_PREPARED", 1), ("PARTNER_SUSPENDED", 1)]
+        [
+            ("CERTIFICATE_REVOKED", 1),
+            ("EXCHANGE_COMMITTED", 1),
+            ("EXCHANGE_PREPARED", 1),
+            ("PARTNER_SUSPENDED", 1)
+        ]
     );
     let endings: Vec<&str> = tail.endings.iter().map(|ending| ending.record.kind.as_str()).collect();
     assert_eq!(endings, ["CERTIFICATE_REVOKED", "PARTNER_SUSPENDED"]);
