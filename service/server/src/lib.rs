@@ -6,6 +6,7 @@
 pub mod acceptor;
 pub mod admission;
 pub mod authz;
+pub mod backup;
 pub mod bench;
 mod child;
 pub mod cli;
