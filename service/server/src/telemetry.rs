@@ -25,3 +25,10 @@ pub fn start_logging(filter: Option<&str>) -> anyhow::Result<()> {
     let _ = logger.try_init();
     Ok(())
 }
+
+/// What is wrong with a filter, as a mistake of the configuration's key `log`.
+#[must_use]
+pub fn filter_mistake(filter: &str) -> Option<String> {
+    let error = EnvFilter::try_new(filter).err()?;
+    Some(format!("log: {error}; write a level such as info or debug, or levels by module"))
+}
