@@ -28,6 +28,7 @@ mod interrupted;
 mod ledger;
 mod limits;
 mod lists;
+mod manager;
 mod members;
 mod messages;
 mod partners;

@@ -24,7 +24,7 @@ use crate::asks;
 use crate::program::{Serving, bootstrap, command_of, issue_partner, path, run_ill, run_well, text};
 
 /// The manual that has the change of CA.
-const MANUAL: &str = include_str!("../../deploy/README.md");
+const MANUAL: &str = include_str!("../../deploy/CERTIFICATES.md");
 
 /// What a handshake says to a client's certificate, with the folder's authorities and lists.
 fn handshake(pki: &Path, certificate: &Path) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 //! `tests/run` installs the pinned grpcurl and leaves these tests out, by name and aloud, where it cannot. Absent: any
 //! .proto file on grpcurl's side, and anything that passes when grpcurl is missing.
 
+mod operator;
 mod tour;
 
 use std::path::{Path, PathBuf};

@@ -11,6 +11,7 @@ mod out;
 mod pki;
 mod restore;
 mod serve;
+mod sourced;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -41,7 +42,7 @@ enum Command {
     ///
     /// Settings come from <DATA>/pointbridge.toml, then from the environment, then from flags. Prints one line with its
     /// address when it is ready; logs go to standard error. SIGTERM ends it in order.
-    Serve(serve::ServeArgs),
+    Serve(sourced::Sourced<serve::ServeArgs>),
     /// Make everything that a new hub needs: data folder, keys, database, development CA, and the first operator.
     ///
     /// What is there already is kept, so that it is also the way back when the only operator's certificate is lost.
@@ -114,7 +115,7 @@ impl Cli {
             Command::Bootstrap(args) => bootstrap::run(&args).await,
             Command::Pki(args) => pki::run(&args),
             Command::Keys(args) => keys::run(&args),
-            Command::Config(args) => config::run(args),
+            Command::Config(args) => config::run(&args),
             Command::Check(args) => check::run(&args).await,
             Command::Bench(args) => bench::run(args).await,
             Command::Migrate(args) => migrate::run(&args).await,

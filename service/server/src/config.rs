@@ -4,6 +4,7 @@
 //! `pointbridge config` shows what comes out of it, by the fields' own types and comments: a text is shown where its
 //! field names a `format`, and masked where it does not.
 
+mod file;
 mod settings;
 
 use std::collections::BTreeSet;
@@ -19,10 +20,11 @@ use crate::limits::{ALLOWANCE_MAX, Allowance};
 use crate::peer::TrustDomain;
 use crate::pki::{CLIENT_CA_PEM, CRL_PEM};
 use crate::telemetry::{
-    FILTER_DEFAULT, LogFormat, MILLION, Settings as SignalSettings, TRACES_PER_MILLION_DEFAULT,
+    self, FILTER_DEFAULT, LogFormat, MILLION, Settings as SignalSettings, TRACES_PER_MILLION_DEFAULT,
 };
 use crate::tls::{CrlFile, Fingerprint, ServerFiles};
 
+pub use file::Written;
 pub use settings::{Key, Layers, Setting, Source, keys};
 
 /// The file's name in the data folder.
@@ -136,6 +138,14 @@ impl Environment {
     }
 }
 
+impl std::str::FromStr for Environment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        clap::ValueEnum::from_str(text, false).map_err(|_| "write live or test".to_owned())
+    }
+}
+
 /// The effective configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -163,7 +173,7 @@ impl ConfigFile {
     /// Reads the file of a data folder; one that is missing says nothing.
     ///
     /// # Errors
-    /// Where it cannot be read; else [`Mistakes`], each with its key.
+    /// Where it cannot be read; else [`Mistakes`], each with its line and key.
     pub fn read(data: &Path) -> anyhow::Result<Self> {
         let (read, mistakes) = Self::read_good(data)?;
         if mistakes.is_empty() { Ok(read) } else { Err(Mistakes(mistakes).into()) }
@@ -174,10 +184,19 @@ impl ConfigFile {
     /// # Errors
     /// Where the file is there and cannot be read.
     pub fn read_good(data: &Path) -> anyhow::Result<(Self, Vec<String>)> {
+        let written = Self::written(data)?;
+        Ok((written.good, written.mistakes))
+    }
+
+    /// The file of a data folder with its mistakes and the lines of its keys; one that is missing says nothing.
+    ///
+    /// # Errors
+    /// Where the file is there and cannot be read.
+    pub fn written(data: &Path) -> anyhow::Result<Written> {
         let path = data.join(CONFIG_FILE);
         match std::fs::read_to_string(&path) {
-            Ok(text) => Ok(settings::parse(&path, &text)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok((Self::default(), Vec::new())),
+            Ok(text) => Ok(file::parse(&path, &text)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Written::default()),
             Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
         }
     }
@@ -242,7 +261,8 @@ impl ConfigFile {
         let mut mistakes = Vec::new();
         let trust_domain = match &self.trust_domain {
             None => {
-                Err("trust_domain is not set: run `pointbridge bootstrap`, or give --trust-domain".to_owned())
+                Err("trust_domain: it is not set: run `pointbridge bootstrap`, or give --trust-domain"
+                    .to_owned())
             }
             Some(text) => TrustDomain::parse(text).map_err(|error| format!("trust_domain: {error}")),
         };
@@ -266,20 +286,16 @@ impl ConfigFile {
                 &mut mistakes,
             ),
         };
-        for (key, file) in
-            [("certificate", &tls.certificate_pem), ("key", &tls.key_pem), ("client_ca", &tls.client_ca_pem)]
-        {
-            if !file.is_file() {
-                mistakes.push(format!("{key}: there is no file {}", file.display()));
-            }
-        }
+        mistakes.extend(missing_files(&tls));
+        mistakes.extend(self.log.as_deref().and_then(telemetry::filter_mistake));
         mistakes.extend(self.allowance_mistakes());
         mistakes.extend(self.signal_mistakes());
         let allowance = self.allowance();
         let lame_duck_seconds = self.lame_duck_seconds.unwrap_or(LAME_DUCK_SECONDS_DEFAULT);
         if lame_duck_seconds > LAME_DUCK_SECONDS_MAX {
-            mistakes
-                .push(format!("lame_duck_seconds: {lame_duck_seconds} is more than {LAME_DUCK_SECONDS_MAX}"));
+            mistakes.push(format!(
+                "lame_duck_seconds: {lame_duck_seconds} is too long: write 0 to {LAME_DUCK_SECONDS_MAX}"
+            ));
         }
         match (trust_domain, listen) {
             (Ok(trust_domain), Ok(listen)) if mistakes.is_empty() => Ok(Config {
@@ -341,7 +357,7 @@ impl ConfigFile {
         let outside = |number: &u32| !(1..=ALLOWANCE_MAX).contains(number);
         given.into_iter().filter_map(move |(key, number)| {
             let number = number.filter(outside)?;
-            Some(format!("{key}: {number} is not from 1 to {ALLOWANCE_MAX}"))
+            Some(format!("{key}: {number} is out of range: write 1 to {ALLOWANCE_MAX}"))
         })
     }
 }
@@ -350,6 +366,25 @@ impl ConfigFile {
 fn is_plain_address(text: &str) -> bool {
     let authority = text.strip_prefix("http://").and_then(|rest| rest.parse::<http::uri::Authority>().ok());
     authority.is_some_and(|one| one.port().is_some() && !one.host().is_empty() && !one.as_str().contains('@'))
+}
+
+/// Files that are named and not there.
+fn missing_files(tls: &ServerFiles) -> Vec<String> {
+    let named = match &tls.client_crl {
+        CrlFile::Named(path) => Some(("client_crl", path)),
+        CrlFile::IfThere(_) => None,
+    };
+    [("certificate", &tls.certificate_pem), ("key", &tls.key_pem), ("client_ca", &tls.client_ca_pem)]
+        .into_iter()
+        .chain(named)
+        .filter(|(_, file)| !file.is_file())
+        .map(|(key, file)| {
+            let file = file.display();
+            format!(
+                "{key}: there is no file {file}: name another one, or run `pointbridge bootstrap` to make it"
+            )
+        })
+        .collect()
 }
 
 /// Reads the fingerprints of authorities that may be without a list, as `sha256sum`, browsers and OpenSSL print them.
@@ -367,10 +402,23 @@ fn exempt(texts: &[String], mistakes: &mut Vec<String>) -> BTreeSet<Fingerprint>
     found
 }
 
-/// Everything that is wrong with a configuration, each with its key and what to do.
+/// Everything that is wrong with a configuration, each with its key (before the first colon, but for a place before it) and
+/// what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the configuration cannot be used:\n  {}", .0.join("\n  "))]
 pub struct Mistakes(pub Vec<String>);
+
+impl Mistakes {
+    /// The same, each with the place before it that its key's value comes from, where one is known.
+    #[must_use]
+    pub fn placed(self, place: impl Fn(&str) -> Option<String>) -> Self {
+        let placed = |mistake: String| match mistake.split_once(':').and_then(|(key, _)| place(key)) {
+            Some(place) => format!("{place}: {mistake}"),
+            None => mistake,
+        };
+        Self(self.0.into_iter().map(placed).collect())
+    }
+}
 
 /// The authorities of the development CA's folder; an older folder has its own one alone.
 fn client_ca_default(data: &Path) -> &'static str {
@@ -400,6 +448,8 @@ mod tests {
             lame_duck_seconds: Some(21),
             otlp_endpoint: Some("https://user:word@collector.example:4317".into()),
             traces_per_million: Some(MILLION + 1),
+            log: Some("pointbridge=loud".into()),
+            client_crl: Some("gone.pem".into()),
             allow_ca_without_crl: Some(vec!["00:11".into()]),
             ..ConfigFile::default()
         };
@@ -409,6 +459,8 @@ mod tests {
             "certificate",
             "key",
             "client_ca",
+            "client_crl",
+            "log",
             "lame_duck_seconds",
             "allow_ca_without_crl",
             "rate_per_second",
@@ -419,10 +471,7 @@ mod tests {
         ];
         assert!(!told.contains("word"), "a password is not repeated: {told}");
         for key in keys {
-            assert!(
-                told.contains(&format!("\n  {key}: ")) || told.contains(&format!("\n  {key} ")),
-                "{told}"
-            );
+            assert!(told.contains(&format!("\n  {key}: ")), "{told}");
         }
     }
 

@@ -17,6 +17,7 @@ pub mod gate;
 pub mod hub;
 pub mod keys;
 pub mod limits;
+pub mod manager;
 pub mod peer;
 pub mod pki;
 pub mod quota;

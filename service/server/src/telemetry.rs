@@ -33,7 +33,7 @@ use prometheus::Registry;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-pub use logs::LogFormat;
+pub use logs::{LogFormat, filter_mistake};
 pub use traces::MILLION;
 
 use self::endpoint::Endpoint;

@@ -2,16 +2,16 @@
 //!
 //! Absent: a list of the keys; they are those of the configuration's own type, and their flags those of `serve`.
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, CommandFactory, FromArgMatches};
+use clap::{Args, CommandFactory};
 use serde_json::{Value, json};
 
 use super::serve::ServeArgs;
-use super::{Cli, out, serve};
-use crate::config::{CONFIG_FILE, ConfigFile, Layers, Mistakes, Setting, Source, keys};
+use super::sourced::{Effective, Sourced};
+use super::{Cli, out};
+use crate::config::{CONFIG_FILE, ConfigFile, Mistakes, Setting, keys};
+use crate::trust::Trust;
 
 /// Ends the command where the configuration cannot be used, as a wrong flag does.
 const EXIT_MISTAKEN: u8 = 2;
@@ -30,66 +30,29 @@ pub(super) struct ConfigArgs {
     example: bool,
 }
 
-/// Arguments, and where each of them comes from.
-#[derive(Debug)]
-struct Sourced<A> {
-    args: A,
-    sources: BTreeMap<String, Source>,
-}
-
-impl<A: Args> Args for Sourced<A> {
-    fn augment_args(command: clap::Command) -> clap::Command {
-        A::augment_args(command)
-    }
-
-    fn augment_args_for_update(command: clap::Command) -> clap::Command {
-        A::augment_args_for_update(command)
-    }
-}
-
-impl<A: FromArgMatches> FromArgMatches for Sourced<A> {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let source = |name: &str| match matches.value_source(name) {
-            Some(ValueSource::CommandLine) => Source::Flag,
-            Some(ValueSource::EnvVariable) => Source::Environment,
-            _ => Source::Default,
-        };
-        let sources = matches.ids().map(|id| (id.to_string(), source(id.as_str()))).collect();
-        Ok(Self { args: A::from_arg_matches(matches)?, sources })
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
-    }
-}
-
-pub(super) fn run(args: ConfigArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &ConfigArgs) -> anyhow::Result<ExitCode> {
     if args.example {
         out::line(example()?.trim_end());
         return Ok(ExitCode::SUCCESS);
     }
-    let Sourced { args: given, sources } = args.serve;
-    let data = given.data.data.clone();
-    let source = |key: &str| sources.get(key).copied().unwrap_or(Source::Flag);
-    let (file, mut mistakes) = ConfigFile::read_good(&data)?;
-    let layers = Layers { defaults: ConfigFile::defaults(&data), file, flags: serve::settings(given)? };
-    let mut settings = layers.settings(source)?;
+    let Effective { layers, config } = args.serve.effective()?;
+    let mut settings = layers.settings(|key| args.serve.source(key))?;
     settings.insert(
         0,
         Setting {
             key: "data".to_owned(),
-            value: data.display().to_string().into(),
-            source: source("data"),
+            value: args.serve.args.data.data.display().to_string().into(),
+            source: args.serve.source("data"),
             meaning: "The hub's data folder: database, keys, certificates, configuration.".to_owned(),
         },
     );
-    if let Err(error) = layers.file.overridden_by(layers.flags).resolve(&data) {
-        match error.downcast::<Mistakes>() {
-            Ok(Mistakes(more)) => mistakes.extend(more),
-            Err(other) => mistakes.push(format!("{other:#}")),
-        }
-    }
+    // Certificate and key of two pairs, say: settings that each are good and cannot hold together.
+    let Mistakes(mistakes) = match config {
+        Err(mistakes) => mistakes,
+        Ok(config) => Mistakes(
+            Trust::load(config.tls).err().map(|error| format!("certificates: {error}")).into_iter().collect(),
+        ),
+    };
     if args.json {
         out::line(json!({"settings": settings, "mistakes": mistakes}));
     } else {

@@ -2,9 +2,7 @@
 //!
 //! Read from the type itself, its comments included, so that a new field is a new row and nobody keeps a second list.
 //! What is shown is decided by the field's type: numbers, words from a list and truth values always; a text only where
-//! its field names a `format`. Anything else is masked, and not even a mistake repeats it.
-
-use std::path::Path;
+//! its field names a `format`. Anything else is masked.
 
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
@@ -55,7 +53,7 @@ pub struct Key {
     /// A value as an example, where the field gives one; else an empty one of its type.
     pub example: Value,
     /// Whether its value may be shown.
-    is_shown: bool,
+    pub(super) is_shown: bool,
 }
 
 /// A key with the value that holds.
@@ -90,6 +88,22 @@ impl Layers {
     pub fn settings(&self, given: impl Fn(&str) -> Source) -> anyhow::Result<Vec<Setting>> {
         settings_of(&keys(), [fields(&self.defaults)?, fields(&self.file)?, fields(&self.flags)?], given)
     }
+
+    /// Whether environment or command line say something of a key, else whether the file does.
+    ///
+    /// # Errors
+    /// A layer cannot be written as JSON.
+    pub fn source(&self, key: &str, given: impl Fn(&str) -> Source) -> anyhow::Result<Source> {
+        Ok(if fields(&self.flags)?.contains_key(key) {
+            given(key)
+        } else if fields(&self.file)?.contains_key(key) {
+            Source::File
+        } else if fields(&self.defaults)?.contains_key(key) {
+            Source::Default
+        } else {
+            Source::Nobody
+        })
+    }
 }
 
 /// Every key, in the order of their names.
@@ -97,41 +111,6 @@ impl Layers {
 pub fn keys() -> Vec<Key> {
     let generator = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
     keys_of(&generator.into_generator().into_root_schema_for::<ConfigFile>().to_value())
-}
-
-/// What is good in the text of a file, and what is wrong with the rest.
-pub(super) fn parse(path: &Path, text: &str) -> (ConfigFile, Vec<String>) {
-    let at = |said: &str| format!("{}: {said}", path.display());
-    let table = match text.parse::<toml::Table>() {
-        Ok(table) => table,
-        Err(error) => {
-            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-            let line = before.matches('\n').count().saturating_add(1);
-            // Its own words may repeat the line, and with it a secret.
-            return (
-                ConfigFile::default(),
-                vec![at(&format!("line {line} is no TOML: {}", error.message()))],
-            );
-        }
-    };
-    let known = keys();
-    let (mut good, mut mistakes) = (ConfigFile::default(), Vec::new());
-    for (name, value) in table {
-        let single = toml::Table::from_iter([(name.clone(), value)]);
-        match single.try_into::<ConfigFile>() {
-            Ok(read) => good = good.overridden_by(read),
-            Err(error) => {
-                mistakes.push(at(&format!("{name}: {}", repeatable(&known, &name, error.message()))));
-            }
-        }
-    }
-    (good, mistakes)
-}
-
-/// What may be said about a value of the wrong type: the parser's own words, which repeat it, or that alone.
-fn repeatable<'a>(known: &[Key], name: &str, said: &'a str) -> &'a str {
-    let is_secret = known.iter().any(|key| key.name == name && !key.is_shown);
-    if is_secret { "it is not of the right type" } else { said }
 }
 
 fn keys_of(schema: &Value) -> Vec<Key> {
@@ -187,7 +166,8 @@ fn empty_of(field: &Value) -> Value {
     }
 }
 
-fn fields(layer: &ConfigFile) -> anyhow::Result<Map<String, Value>> {
+/// What a layer says, by its keys.
+pub(super) fn fields(layer: &ConfigFile) -> anyhow::Result<Map<String, Value>> {
     match serde_json::to_value(layer)? {
         Value::Object(fields) => Ok(fields),
         other => anyhow::bail!("a configuration that is no table: {other}"),
@@ -218,13 +198,14 @@ fn settings_of(
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use schemars::{JsonSchema, schema_for};
 
     use super::*;
 
     fn layers(file: &str, flags: ConfigFile) -> Layers {
-        let (file, mistakes) = parse(Path::new("pointbridge.toml"), file);
-        assert!(mistakes.is_empty(), "{mistakes:?}");
+        let file = toml::from_str(file).unwrap();
         Layers { defaults: ConfigFile::defaults(Path::new("nowhere")), file, flags }
     }
 
@@ -303,25 +284,6 @@ mod tests {
             (row(&shown, "pepper_file").0.as_str(), row(&shown, "readers").0.as_str()),
             ("\"pepper\"", "4")
         );
-        let said = "invalid type: string \"s3cret\", expected a sequence";
-        assert!(!repeatable(&keys, "tokens", said).contains("s3cret"));
-        assert_eq!(repeatable(&keys, "readers", said), said);
         assert!(settings_of(&[], [Map::new(), layer, Map::new()], |_| Source::Flag).is_err());
-    }
-
-    #[test]
-    fn every_mistake_of_a_file_is_told_at_once_and_what_is_good_is_kept() {
-        let text =
-            "listen = 7\ntrust_domain = \"a.example\"\nreflection = \"yes\"\nlisen = \"127.0.0.1:1\"\n";
-        let (good, mistakes) = parse(Path::new("pointbridge.toml"), text);
-        assert_eq!(good.trust_domain.as_deref(), Some("a.example"));
-        assert_eq!(mistakes.len(), 3, "{mistakes:?}");
-        for key in ["listen", "reflection", "lisen"] {
-            let said = format!("pointbridge.toml: {key}: ");
-            assert!(mistakes.iter().any(|mistake| mistake.starts_with(&said)), "{key}: {mistakes:?}");
-        }
-        let (_, mistakes) = parse(Path::new("pointbridge.toml"), "listen = \"a\"\n\npassword = \"s3cret\n");
-        assert_eq!(mistakes.len(), 1);
-        assert!(mistakes[0].contains("line 3") && !mistakes[0].contains("s3cret"), "{mistakes:?}");
     }
 }

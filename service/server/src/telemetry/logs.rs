@@ -33,6 +33,21 @@ pub enum LogFormat {
     Text,
 }
 
+impl std::str::FromStr for LogFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        clap::ValueEnum::from_str(text, false).map_err(|_| "write json or text".to_owned())
+    }
+}
+
+/// What is wrong with a filter, as a mistake of the configuration's key `log`.
+#[must_use]
+pub fn filter_mistake(filter: &str) -> Option<String> {
+    let error = EnvFilter::try_new(filter).err()?;
+    Some(format!("log: {error}; write a level such as info or debug, or levels by module"))
+}
+
 /// Starts logging, and hands spans to a tracer where there is one. A second call has no effect.
 ///
 /// # Errors

@@ -1,0 +1,62 @@
+//! What a service manager hears of a hub, over the socket that it names: ready, alive, stopping.
+//!
+//! Absent: a service manager. The unit's own lines are held by the deployment's tests.
+
+use tempfile::tempdir;
+use tokio::net::UnixDatagram;
+
+use crate::harness::PATIENCE;
+use crate::program::{Serving, bootstrap, serve, text};
+
+/// Half a second, in the microseconds that a manager writes it in.
+const WATCHDOG_MICROS: &str = "500000";
+
+/// The next message that has a line as `wanted`.
+async fn hear(socket: &UnixDatagram, wanted: &str) -> String {
+    let listen = async {
+        loop {
+            let mut bytes = [0; 512];
+            let length = socket.recv(&mut bytes).await.unwrap();
+            let message = text(&bytes[..length]);
+            if message.lines().any(|line| line == wanted) {
+                return message;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, listen).await.unwrap_or_else(|_| panic!("{wanted} is never told"))
+}
+
+#[tokio::test]
+async fn a_service_manager_hears_when_the_hub_is_ready_alive_and_stopping() {
+    let folder = tempdir().unwrap();
+    let data = folder.path().join("hub");
+    bootstrap(&data);
+    let socket = UnixDatagram::bind(folder.path().join("notify")).unwrap();
+    let mut command = serve(&data);
+    command.args(["--lame-duck-seconds", "0"]);
+    command.env("NOTIFY_SOCKET", folder.path().join("notify")).env("WATCHDOG_USEC", WATCHDOG_MICROS);
+    let hub = Serving::start_by(command, &data).await;
+    let ready = hear(&socket, "READY=1").await;
+    assert!(ready.contains(&format!("STATUS=listening on {}", hub.address)), "{ready}");
+    for _ in 0..3 {
+        hear(&socket, "WATCHDOG=1").await;
+    }
+    hub.signal("TERM");
+    hear(&socket, "STOPPING=1").await;
+    assert_eq!(hub.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_manager_that_is_gone_harms_nothing() {
+    let folder = tempdir().unwrap();
+    let data = folder.path().join("hub");
+    bootstrap(&data);
+    let mut command = serve(&data);
+    command.args(["--lame-duck-seconds", "0"]).env("NOTIFY_SOCKET", folder.path().join("gone"));
+    let hub = Serving::start_by(command, &data).await;
+    hub.client("operator.wang").await;
+    hub.signal("TERM");
+    let (log, ended) = hub.end_with_log().await;
+    assert_eq!(ended.code(), Some(0));
+    assert!(log.contains("the service manager could not be told"), "{log}");
+}
