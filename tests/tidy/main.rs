@@ -5,6 +5,7 @@
 //! Absent on purpose: what rustfmt, clippy, rustdoc, buf and typos hold already, and any list of exceptions.
 #![cfg(test)]
 
+mod clients;
 mod contract;
 mod docs;
 mod edges;
