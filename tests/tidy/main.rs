@@ -14,6 +14,7 @@ mod migrations;
 mod promises;
 mod purity;
 mod refusals;
+mod retry_policy;
 mod shape;
 mod top_level;
 mod words;
