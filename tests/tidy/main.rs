@@ -6,6 +6,7 @@
 #![cfg(test)]
 
 mod clients;
+mod clients_page;
 mod contract;
 mod docs;
 mod edges;

@@ -112,7 +112,7 @@ impl Connection {
                 tracing::info!("the files have changed; calls go to a new connection");
             }
             Err(error) => {
-                tracing::warn!(%error, "the files have changed and cannot be used; the connection stays")
+                tracing::warn!(%error, "the files have changed and cannot be used; the connection stays");
             }
         }
         now.pem = pem;

@@ -15,29 +15,37 @@
 //! An exchange of points, from the quote to the commit:
 //!
 //! ```no_run
-//! use pointbridge_client::{Client, Config, ErrorReason, Refusal, v1};
+//! use pointbridge_client::v1::{
+//!     CommitExchangeRequest, Exchange, PrepareExchangeRequest, QuoteExchangeRequest, References,
+//!     prepare_exchange_request::Terms, quote_exchange_request::Amount, quote_exchange_request::Destination,
+//! };
+//! use pointbridge_client::{Client, Config, ErrorReason, Refusal};
+//!
+//! async fn exchange(till: &Client, li_points: String, li_miles: String) -> Result<Exchange, Refusal> {
+//!     let quote = QuoteExchangeRequest {
+//!         source_membership_id: li_points,
+//!         destination: Some(Destination::DestinationMembershipId(li_miles)),
+//!         amount: Some(Amount::SourcePoints("300".to_owned())),
+//!         ..Default::default()
+//!     };
+//!     let quote = till.exchanges().quote_exchange(quote).await?.into_inner().quote.unwrap_or_default();
+//!     let prepare = PrepareExchangeRequest {
+//!         terms: Some(Terms::QuoteToken(quote.quote_token)),
+//!         references: Some(References { order: "receipt/4711".to_owned(), ..Default::default() }),
+//!         ..Default::default()
+//!     };
+//!     let held = till.exchanges().prepare_exchange(prepare).await?.into_inner().exchange.unwrap_or_default();
+//!     let commit = CommitExchangeRequest { exchange_id: held.exchange_id, ..Default::default() };
+//!     Ok(till.exchanges().commit_exchange(commit).await?.into_inner().exchange.unwrap_or_default())
+//! }
 //!
 //! # async fn example(li_points: String, li_miles: String) -> Result<(), Box<dyn std::error::Error>> {
 //! let till = Client::connect(&Config::in_folder("https://127.0.0.1:7443", "hub/pki", "market")).await?;
-//! let asked = v1::QuoteExchangeRequest {
-//!     source_membership_id: li_points,
-//!     destination: Some(v1::quote_exchange_request::Destination::DestinationMembershipId(li_miles)),
-//!     amount: Some(v1::quote_exchange_request::Amount::SourcePoints("300".to_owned())),
-//!     max_legs: 0,
-//! };
-//! let quote = till.exchanges().quote_exchange(asked).await.map_err(Refusal::from)?.into_inner().quote;
-//! let prepare = v1::PrepareExchangeRequest {
-//!     terms: quote.map(|quote| v1::prepare_exchange_request::Terms::QuoteToken(quote.quote_token)),
-//!     references: Some(v1::References { order: "receipt/4711".to_owned(), ..Default::default() }),
-//!     ..Default::default()
-//! };
-//! let exchange = match till.exchanges().prepare_exchange(prepare).await.map_err(Refusal::from) {
-//!     Ok(answer) => answer.into_inner().exchange.unwrap_or_default(),
-//!     Err(refusal) if refusal.error_reason() == Some(ErrorReason::InsufficientPoints) => return Ok(()),
+//! match exchange(&till, li_points, li_miles).await {
+//!     Ok(exchange) => println!("committed: {}", exchange.exchange_id),
+//!     Err(refusal) if refusal.error_reason() == Some(ErrorReason::InsufficientPoints) => println!("too few points"),
 //!     Err(refusal) => return Err(refusal.into()),
-//! };
-//! let commit = v1::CommitExchangeRequest { exchange_id: exchange.exchange_id, ..Default::default() };
-//! till.exchanges().commit_exchange(commit).await.map_err(Refusal::from)?;
+//! }
 //! # Ok(())
 //! # }
 //! ```

@@ -12,8 +12,8 @@ use crate::messages;
 /// How a call ended, where it could be made at all.
 pub(crate) type Outcome<T> = Result<T, Box<Refusal>>;
 
-fn refused<T>(refusal: impl Into<Refusal>) -> anyhow::Result<Outcome<T>> {
-    Ok(Err(Box::new(refusal.into())))
+fn refused<T>(refusal: impl Into<Refusal>) -> Outcome<T> {
+    Err(Box::new(refusal.into()))
 }
 
 macro_rules! methods {
@@ -36,7 +36,7 @@ macro_rules! methods {
                     }
                     match client.$service().$method(request).await {
                         Ok(answer) => Ok(Ok(messages::write(answer.get_ref())?)),
-                        Err(status) => refused(status),
+                        Err(status) => Ok(refused(status)),
                     }
                 })*
                 other => bail!("the client has no method {other}"),
@@ -61,7 +61,7 @@ macro_rules! lists {
                     let request: v1::$request = messages::read(json)?;
                     match client.items(request).all().await {
                         Ok(items) => Ok(Ok(items.iter().map(messages::write).collect::<anyhow::Result<_>>()?)),
-                        Err(refusal) => refused(refusal),
+                        Err(refusal) => Ok(refused(refusal)),
                     }
                 })*
                 other => bail!("the client has no list {other}"),
