@@ -12,7 +12,8 @@ const REASONS_HEAD: &str = "| reason | what it means for you | what to do |";
 /// What a reason's row says where the same request may be sent again, and nowhere else.
 const REPEAT: &str = "**repeat**";
 /// The programs that the page shows, by the language of their block.
-const PROGRAMS: [(&str, &str); 1] = [("python", "clients/python/examples/exchange.py")];
+const PROGRAMS: [(&str, &str); 2] =
+    [("python", "clients/python/examples/exchange.py"), ("rust", "clients/rust/examples/exchange.rs")];
 
 /// Reasons of the table with the rest of their rows.
 fn rows(page: &str) -> Vec<(String, String)> {
@@ -53,8 +54,9 @@ fn reasons_amiss(page: &str, reasons: &[Reason]) -> Vec<Breach> {
 fn shows(page: &str, language: &str, program: &str) -> bool {
     let fence = format!("\n```{language}\n");
     let mut blocks = page.split(&fence).skip(1);
-    let block = blocks.next().and_then(|rest| rest.split("```").next());
-    block == Some(program) && blocks.next().is_none()
+    let block =
+        blocks.next().and_then(|rest| rest.split_once("\n```\n")).map(|(block, _)| format!("{block}\n"));
+    block.as_deref() == Some(program) && blocks.next().is_none()
 }
 
 fn page() -> String {
@@ -99,4 +101,5 @@ fn another_program_is_found() {
     assert!(!shows("a\n```python\nx = 2\n```\n", "python", "x = 1\n"));
     assert!(!shows("a\n```python\nx = 1\n```\n```python\ny\n```\n", "python", "x = 1\n"));
     assert!(!shows("a\n", "python", "x = 1\n"));
+    assert!(shows("a\n```rust\n//! ```sh\n```\n", "rust", "//! ```sh\n"));
 }
