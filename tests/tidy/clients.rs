@@ -1,102 +1,133 @@
-//! What `clients/README.md` tells new users, held against what is: every reason with what to do about it, and programs that are
-//! the very examples that the tests run.
+//! The policy that all clients share: it names every method of the API, sends again only what may be sent again, and is the
+//! same file in every package.
 //!
-//! Absent: running its commands, which `tests/run` does.
+//! Read as the JSON that it is, so that what counts is what each language's library reads. Absent: whether a client keeps
+//! to it; the play in `clients/conformance` shows that.
 
-use crate::house::{Breach, hold, text};
-use pointbridge_core::rejection::Reason;
+use crate::house::{Breach, bytes, hold, tracked};
+use pointbridge::authz::{self, Effect};
+use prost::Message;
+use prost_types::FileDescriptorSet;
+use serde_json::Value;
+use std::collections::BTreeSet;
 
-const PAGE: &str = "clients/README.md";
-/// What stands above the table of reasons.
-const REASONS_HEAD: &str = "| reason | what it means for you | what to do |";
-/// What a reason's row says where the same request may be sent again, and nowhere else.
-const REPEAT: &str = "**repeat**";
-/// The programs that the page shows, by the language of their block.
-const PROGRAMS: [(&str, &str); 1] = [("python", "clients/python/examples/exchange.py")];
+const POLICY: &str = "clients/retry.json";
+/// A call of the API's own package; health and reflection are streams, or asked by machines that have policies of theirs.
+const PACKAGE: &str = "/pointbridge.v1.";
 
-/// Reasons of the table with the rest of their rows.
-fn rows(page: &str) -> Vec<(String, String)> {
-    let table = page.split_once(REASONS_HEAD).map(|(_, table)| table.trim_start()).unwrap_or_default();
-    table
-        .lines()
-        .take_while(|line| line.starts_with('|'))
-        .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))
-        .map(|(name, rest)| (name.to_owned(), rest.to_owned()))
+/// The methods that the policy sends again, as paths; one that is named twice stands here twice.
+fn sent_again(policy: &Value) -> Vec<String> {
+    let groups = policy["methodConfig"].as_array().into_iter().flatten();
+    groups
+        .filter(|group| group["retryPolicy"].is_object())
+        .flat_map(|group| group["name"].as_array().into_iter().flatten())
+        .map(|name| {
+            let part = |key: &str| name[key].as_str().unwrap_or_default().to_owned();
+            format!("/{}/{}", part("service"), part("method"))
+        })
         .collect()
 }
 
-/// Reasons that have no row or two, rows of no reason, and rows that say to repeat what time does not mend, or the contrary.
-fn reasons_amiss(page: &str, reasons: &[Reason]) -> Vec<Breach> {
-    let rows = rows(page);
-    let mut breaches = Vec::new();
-    for reason in reasons {
-        let name = reason.as_str();
-        let of_it: Vec<&str> =
-            rows.iter().filter(|(row, _)| row == name).map(|(_, rest)| rest.as_str()).collect();
-        match of_it.as_slice() {
-            [rest] if rest.contains(REPEAT) == reason.class().is_retryable() => {}
-            [_] => breaches.push(Breach::of(
-                PAGE,
-                format!("{name}: a row says {REPEAT} exactly where the refusal carries RetryInfo"),
-            )),
-            _ => breaches
-                .push(Breach::of(PAGE, format!("{name} has {} rows in the table of reasons", of_it.len()))),
+/// The paths of methods whose requests name their call.
+fn with_request_id(set: &FileDescriptorSet) -> BTreeSet<String> {
+    let named: BTreeSet<&str> = set
+        .file
+        .iter()
+        .flat_map(|file| &file.message_type)
+        .filter(|message| message.field.iter().any(|field| field.name() == "request_id"))
+        .map(prost_types::DescriptorProto::name)
+        .collect();
+    let mut paths = BTreeSet::new();
+    for file in &set.file {
+        for service in &file.service {
+            for method in &service.method {
+                let request = method.input_type().rsplit('.').next().unwrap_or_default();
+                if named.contains(request) {
+                    paths.insert(format!("/{}.{}/{}", file.package(), service.name(), method.name()));
+                }
+            }
         }
     }
-    let is_reason = |row: &str| reasons.iter().any(|reason| reason.as_str() == row);
-    let stale = rows.iter().filter(|(row, _)| !is_reason(row));
-    breaches.extend(stale.map(|(row, _)| Breach::of(PAGE, format!("{row} is no reason of the API"))));
+    paths
+}
+
+/// What is wrong with a policy, for methods and whether each writes.
+fn wrong_policy(policy: &Value, methods: &[(&str, bool)], with_id: &BTreeSet<String>) -> Vec<Breach> {
+    let named = sent_again(policy);
+    let known: BTreeSet<&str> = methods.iter().map(|(path, _)| *path).collect();
+    let mut breaches = Vec::new();
+    for (path, writes) in methods {
+        let times = named.iter().filter(|name| name == path).count();
+        if times != 1 {
+            breaches.push(Breach::of(POLICY, format!("names {path} {times} times: name it once")));
+        }
+        if *writes && times > 0 && !with_id.contains(*path) {
+            breaches
+                .push(Breach::of(POLICY, format!("sends {path} again, which writes and has no request_id")));
+        }
+    }
+    for name in named.iter().filter(|name| !known.contains(name.as_str())) {
+        breaches.push(Breach::of(POLICY, format!("names {name}, which the hub does not have")));
+    }
     breaches
 }
 
-/// Whether the page's one block in this language is the program.
-fn shows(page: &str, language: &str, program: &str) -> bool {
-    let fence = format!("\n```{language}\n");
-    let mut blocks = page.split(&fence).skip(1);
-    let block = blocks.next().and_then(|rest| rest.split("```").next());
-    block == Some(program) && blocks.next().is_none()
+fn methods() -> Vec<(&'static str, bool)> {
+    let rows = authz::TABLE.iter().filter(|row| row.method.starts_with(PACKAGE));
+    rows.map(|row| (row.method, row.effect == Effect::Write)).collect()
 }
 
-fn page() -> String {
-    text(PAGE).expect("the clients' page is there")
+fn policy() -> Value {
+    serde_json::from_slice(&bytes(POLICY)).expect("the policy is JSON")
+}
+
+fn descriptors() -> BTreeSet<String> {
+    let set =
+        FileDescriptorSet::decode(pointbridge_proto::FILE_DESCRIPTOR_SET).expect("the descriptors decode");
+    with_request_id(&set)
 }
 
 #[test]
-fn every_reason_has_a_row_that_says_what_to_do() {
-    hold("reasons in the clients' page", &reasons_amiss(&page(), Reason::ALL));
+fn every_method_is_sent_again_and_each_that_writes_names_its_call() {
+    hold("the clients' policy", &wrong_policy(&policy(), &methods(), &descriptors()));
 }
 
 #[test]
-fn the_programs_shown_are_the_examples() {
-    let breaches: Vec<Breach> = PROGRAMS
-        .iter()
-        .filter(|(language, file)| !shows(&page(), language, &text(file).unwrap_or_default()))
-        .map(|(_, file)| Breach::of(PAGE, format!("shows another program than {file}: copy it there")))
+fn every_package_has_the_same_policy() {
+    let copies: Vec<String> = tracked()
+        .into_iter()
+        .filter(|file| file.starts_with("clients/") && file.ends_with("/retry.json"))
         .collect();
-    hold("programs in the clients' page", &breaches);
+    assert!(
+        copies.iter().any(|file| file.starts_with("clients/rust/")),
+        "the Rust client has none: {copies:?}"
+    );
+    let shared = bytes(POLICY);
+    let differs = |file: &&String| bytes(file) != shared;
+    let breaches: Vec<Breach> = copies
+        .iter()
+        .filter(differs)
+        .map(|file| Breach::of(file, format!("differs from {POLICY}: copy that one here")))
+        .collect();
+    hold("one policy", &breaches);
 }
 
 #[test]
-fn a_missing_a_stale_and_a_wrong_row_are_found() {
-    let page = |rows: &str| {
-        format!("text\n{REASONS_HEAD}\n| --- | --- | --- |\n{rows}\n| `LATER` | another table |")
+fn a_policy_that_leaves_out_or_makes_up_or_repeats_what_has_no_name_is_found() {
+    let name = |method: &str| serde_json::json!({ "service": "s", "method": method });
+    let policy = |methods: &[&str]| {
+        let names: Vec<Value> = methods.iter().map(|method| name(method)).collect();
+        serde_json::json!({ "methodConfig": [{ "name": names, "retryPolicy": {} }] })
     };
-    let reasons = [Reason::QuoteUsed, Reason::Overloaded];
-    let (used, overloaded) =
-        ("| `QUOTE_USED` | Used. | **again** |", "| `OVERLOADED` | Busy. | **repeat** |");
-    let amiss = |rows: &[&str]| reasons_amiss(&page(&format!("{}\n", rows.join("\n"))), &reasons).len();
-    assert_eq!(amiss(&[used, overloaded]), 0);
-    assert_eq!(amiss(&[used]), 1);
-    assert_eq!(amiss(&[used, used, overloaded]), 1);
-    assert_eq!(amiss(&[used, overloaded, "| `QUOTE_LOST` | Lost. | **again** |"]), 1);
-    assert_eq!(amiss(&[used, "| `OVERLOADED` | Busy. | **again** |"]), 1);
-    assert_eq!(amiss(&["| `QUOTE_USED` | Used. | **repeat** |", overloaded]), 1);
-}
-
-#[test]
-fn another_program_is_found() {
-    assert!(shows("a\n```python\nx = 1\n```\n", "python", "x = 1\n"));
-    assert!(!shows("a\n```python\nx = 2\n```\n", "python", "x = 1\n"));
-    assert!(!shows("a\n```python\nx = 1\n```\n```python\ny\n```\n", "python", "x = 1\n"));
-    assert!(!shows("a\n", "python", "x = 1\n"));
+    let (methods, with_id) =
+        ([("/s/Read", false), ("/s/Write", true)], BTreeSet::from(["/s/Write".to_owned()]));
+    for (named, with_id, breaches) in [
+        (vec!["Read", "Write"], &with_id, 0),
+        (vec!["Read"], &with_id, 1),
+        (vec!["Read", "Write", "Write"], &with_id, 1),
+        (vec!["Read", "Write", "Other"], &with_id, 1),
+        (vec!["Read", "Write"], &BTreeSet::new(), 1),
+    ] {
+        assert_eq!(wrong_policy(&policy(&named), &methods, with_id).len(), breaches, "{named:?}");
+    }
 }

@@ -6,6 +6,7 @@
 #![cfg(test)]
 
 mod clients;
+mod clients_page;
 mod contract;
 mod docs;
 mod edges;
@@ -14,7 +15,6 @@ mod migrations;
 mod promises;
 mod purity;
 mod refusals;
-mod retry_policy;
 mod shape;
 mod top_level;
 mod words;

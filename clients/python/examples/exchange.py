@@ -8,11 +8,8 @@ import os
 import pointbridge
 from pointbridge import v1
 
-pki = os.environ["POINTBRIDGE_PKI"]
-till = f"{pki}/partner.supermarket.partner.till-7"
-with pointbridge.Client(
-    os.environ["POINTBRIDGE_ENDPOINT"], ca=f"{pki}/ca.pem", certificate=f"{till}.pem", key=f"{till}.key"
-) as hub:
+till = "partner.supermarket.partner.till-7"
+with pointbridge.Client.in_folder(os.environ["POINTBRIDGE_ENDPOINT"], os.environ["POINTBRIDGE_PKI"], till) as hub:
     # A till knows its customer's memberships; this one takes those of an earlier exchange.
     earlier = hub.exchanges.list_exchanges(state=v1.ExchangeState.EXCHANGE_STATE_COMMITTED)
     leg = next(one.legs[0] for one in earlier if one.legs[0].destination.partner_code == "airline")

@@ -229,6 +229,16 @@ def test_the_client_says_what_it_is(hub: Hub, connect: Callable[..., Driver]) ->
     assert hub.seen[0].metadata["user-agent"].startswith("pointbridge-python/0.1.0 ")
 
 
+def test_the_files_of_a_folder_are_found_by_one_name(hub: Hub, connect: Callable[..., Driver]) -> None:
+    kind = type(connect().client)
+    hub.files["certificate"].rename(hub.folder / "till.pem")
+    hub.files["key"].rename(hub.folder / "till.key")
+    made = kind.in_folder("hub.example:7443", hub.folder, "till")
+    assert isinstance(made, kind)
+    with pytest.raises(pointbridge.ConfigurationError, match=r"other\.pem"):
+        kind.in_folder("hub.example:7443", hub.folder, "other")
+
+
 def test_threads_share_one_client(hub: Hub) -> None:
     with threaded(hub) as client:
         threads = [

@@ -8,9 +8,9 @@
 #![allow(clippy::print_stdout, reason = "what an example prints is what it is for")]
 
 use pointbridge_client::v1::{
-    CommitExchangeRequest, Exchange, ExchangeState, ListExchangesRequest, PrepareExchangeRequest,
-    QuoteExchangeRequest, References, prepare_exchange_request::Terms, quote_exchange_request::Amount,
-    quote_exchange_request::Destination,
+    AccruePointsRequest, CommitExchangeRequest, Exchange, ExchangeState, ListExchangesRequest,
+    PrepareExchangeRequest, QuoteExchangeRequest, References, prepare_exchange_request::Terms,
+    quote_exchange_request::Amount, quote_exchange_request::Destination,
 };
 use pointbridge_client::{Client, Config, Refusal};
 
@@ -20,6 +20,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let till =
         Client::connect(&Config::in_folder(endpoint, pki, "partner.supermarket.partner.till-7")).await?;
     let (source, destination) = find_member(&till).await?.ok_or("nobody took points to the airline yet")?;
+    earn(&till, &source, "300").await?;
     let exchange = exchange(&till, source, destination, "300").await?;
     for leg in &exchange.legs {
         println!(
@@ -27,6 +28,19 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             exchange.exchange_id, leg.source_points, leg.credited_points
         );
     }
+    Ok(())
+}
+
+/// A purchase, so that there are points to take.
+async fn earn(till: &Client, membership_id: &str, points: &str) -> Result<(), Refusal> {
+    let accrual = AccruePointsRequest {
+        membership_id: membership_id.to_owned(),
+        amount: points.to_owned(),
+        reason_code: "PURCHASE".to_owned(),
+        reference: "receipt/4711".to_owned(),
+        ..Default::default()
+    };
+    till.ledger().accrue_points(accrual).await?;
     Ok(())
 }
 

@@ -70,6 +70,38 @@ class Client(Services):
         connections = Connections(watch, lambda credentials: grpc.secure_channel(address, credentials, ours))
         super().__init__(_Caller(address, timeout, connections))
 
+    @classmethod
+    def in_folder(
+        cls,
+        endpoint: str,
+        folder: str | os.PathLike[str],
+        name: str,
+        *,
+        server_name: str | None = None,
+        timeout: float | None = None,
+    ) -> Self:
+        """A client with the files of a folder of `pointbridge pki`: `ca.pem`, `<name>.pem` and `<name>.key`.
+
+        Args:
+            endpoint: The hub's address: `https://host:port`, or `host:port`.
+            folder: Where the files are.
+            name: What the certificate's file is called, without its ending.
+            server_name: The name that the hub's certificate must carry; left out, the endpoint's host.
+            timeout: Seconds for each call with its retries; left out, the default of the method, which is 10.
+
+        Raises:
+            ConfigurationError: The endpoint is no address, or a file cannot be used. The text says which.
+        """
+        files = Path(folder)
+        return cls(
+            endpoint,
+            ca=files / "ca.pem",
+            certificate=files / f"{name}.pem",
+            key=files / f"{name}.key",
+            server_name=server_name,
+            timeout=timeout,
+        )
+
     def close(self) -> None:
         """Takes no calls any more. Calls of other threads that are under way end first, then the connection closes."""
         cast("_Caller", self._caller).close()

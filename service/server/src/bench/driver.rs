@@ -159,7 +159,7 @@ async fn connect(endpoint: &str, pki: &Path, count: usize) -> anyhow::Result<Vec
             key_pem: pki.join(format!("{stem}.key")),
             server_name: None,
         };
-        connections.push(Connection { party, client: Client::connect(&config).await?.exchanges() });
+        connections.push(Connection { party, client: Client::bare(&config).await?.exchanges() });
     }
     Ok(connections)
 }
