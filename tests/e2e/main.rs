@@ -38,6 +38,7 @@ mod rights;
 mod roles;
 mod secrets;
 mod service;
+mod signals;
 mod strangers;
 mod trust;
 mod with_grpcurl;
