@@ -368,6 +368,9 @@ fn rpc_attributes() -> Vec<Vec<[KeyValue; 3]>> {
     rows.chain([Method(None).name()]).map(of_method).collect()
 }
 
+/// Reads a number of the process.
+type Read = fn() -> Option<u64>;
+
 /// What is read when it is asked for.
 fn observe_process(meter: &Meter) {
     for (metric, count) in [(&names::RPC_ACTIVE, &CALLS), (&names::CONNECTIONS_OPEN, &CONNECTIONS)] {
@@ -389,7 +392,6 @@ fn observe_process(meter: &Meter) {
     let uptime = meter.f64_observable_gauge(names::PROCESS_UPTIME.name).with_unit(names::PROCESS_UPTIME.unit);
     let uptime = uptime.with_description(names::PROCESS_UPTIME.meaning);
     uptime.with_callback(move |out| out.observe(began.elapsed().as_secs_f64(), &[])).build();
-    type Read = fn() -> Option<u64>;
     let numbers: [(&Metric, Read); 2] =
         [(&names::PROCESS_MEMORY, process::resident_bytes), (&names::PROCESS_FILES, process::open_files)];
     for (metric, read) in numbers {
@@ -449,7 +451,7 @@ mod tests {
     #[test]
     fn pairs_beyond_the_bound_are_counted_together() {
         let mut pairs = Pairs::default();
-        let code = |number: usize| -> PartnerCode { PartnerCode::new(&format!("partner-{number}")).unwrap() };
+        let code = |number: usize| -> PartnerCode { PartnerCode::new(format!("partner-{number}")).unwrap() };
         for number in 0..PAIRS_MAX {
             assert_eq!(pairs.of(&code(number), &code(0))[1][1].value.as_str(), format!("partner-{number}"));
         }
