@@ -12,7 +12,6 @@
 //! each, 16 KiB of head, 5 s for it and 10 s for all.
 
 use std::convert::Infallible;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -124,8 +123,7 @@ fn answer<B>(request: &Request<B>, registry: &Registry, readiness: &Readiness) -
 fn metrics(registry: &Registry) -> Response<Full<Bytes>> {
     let encoder = TextEncoder::new();
     let mut body = Vec::new();
-    let encoded = encoder.encode(&registry.gather(), &mut body).map_err(io::Error::other);
-    if let Err(error) = encoded {
+    if let Err(error) = encoder.encode(&registry.gather(), &mut body) {
         tracing::error!(error = %error, "metrics cannot be written down");
         return text(StatusCode::INTERNAL_SERVER_ERROR, "metrics cannot be written down: see the log\n");
     }
