@@ -71,6 +71,9 @@ pub async fn make(data: &Path, to: &Path, proof: Proof) -> anyhow::Result<Made> 
     let mut still = Still::open(&partial.path).await?;
     require_sound(&mut still, &partial.path).await?;
     let contents = still.contents().await?;
+    let contents = contents.with_context(|| {
+        format!("no hub has served {} yet: there is nothing to back up", database.display())
+    })?;
     still.close().await?;
     let books_not_proven = prove_books(&partial.path, &contents, proof).await?;
     let proof = if books_not_proven.is_some() { Proof::Pages } else { proof };
