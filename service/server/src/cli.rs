@@ -5,6 +5,7 @@ mod bench;
 mod bootstrap;
 mod check;
 mod config;
+mod doctor;
 mod keys;
 mod migrate;
 mod out;
@@ -73,6 +74,11 @@ enum Command {
     /// Proves the backup first, begins a new epoch, so that quotes of before are worth nothing, and shuts out again who was
     /// shut out after the backup. What was there stays beside it. Says what is lost, and asks for --accept first.
     Restore(restore::RestoreArgs),
+    /// Look a hub over: certificates, clock, disk, rights, keys, database, address.
+    ///
+    /// Takes the flags of `serve`. Each finding says what to do. Exit code 1 where something must be mended; with --strict
+    /// also where something should be looked at.
+    Doctor(doctor::DoctorArgs),
 }
 
 /// SIGXFSZ, which a write beyond the process's limit of file sizes raises, and which ends a process that does not take it.
@@ -121,6 +127,7 @@ impl Cli {
             Command::Migrate(args) => migrate::run(&args).await,
             Command::Backup(args) => backup::run(&args).await,
             Command::Restore(args) => restore::run(&args).await,
+            Command::Doctor(args) => doctor::run(args).await,
         };
         result.unwrap_or_else(|error| {
             out::error(&error);

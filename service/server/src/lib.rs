@@ -13,6 +13,7 @@ pub mod cli;
 pub mod config;
 pub mod deadline;
 pub mod demo;
+pub mod doctor;
 pub mod gate;
 pub mod hub;
 pub mod keys;

@@ -122,9 +122,10 @@ impl PrepareExchange {
             let source = world.memberships.get(&claims.source);
             source.is_none_or(|source| source.partner == claims.initiator)
         };
-        let claims = self.claims.as_ref().filter(|claims| {
-            context.caller.partner() == Some(&claims.initiator) && is_home(claims)
-        });
+        let claims = self
+            .claims
+            .as_ref()
+            .filter(|claims| context.caller.partner() == Some(&claims.initiator) && is_home(claims));
         let claims = claims.ok_or(PrepareExchangeRejection::QuoteInvalid)?;
         if claims.epoch != world.epoch {
             return Err(PrepareExchangeRejection::EpochChanged.into());

@@ -52,16 +52,30 @@ pub struct Extent {
 /// How large the database of a hub is, which may be serving.
 ///
 /// # Errors
-/// [`StoreError`] where it cannot be opened.
+/// [`StoreError`] where it cannot be opened, or where its commits would not last.
 pub async fn extent(path: &Path) -> Result<Extent, StoreError> {
     let (_lock, mark, mut conn) = look(path).await?;
-    let sql = "select (page_count - freelist_count) * page_size as used
-               from pragma_page_count, pragma_freelist_count, pragma_page_size";
-    let row = Session::new(&mut conn, None).row(sql, Vec::new()).await;
-    let log = std::fs::metadata(files::log_of(path)).map_or(0, |log| log.len());
-    let (conn, row) = kept(conn, row, path).await?;
+    let found = extent_on(&mut conn, path).await;
+    let (conn, found) = kept(conn, found, path).await?;
     close(conn, mark).await?;
-    Ok(Extent { used: row.ok_or_else(|| error::broken("SQLite has no pages"))?.number("used")?, log })
+    Ok(found)
+}
+
+/// What stands in the database of a hub, which may be serving, and its newest link code as [`Still::newest_link_code`]. Nothing
+/// where no hub has served it yet.
+///
+/// # Errors
+/// As [`extent`] and [`Still::contents`].
+pub async fn contents(path: &Path) -> Result<Option<(Contents, Option<LinkCodeMade>)>, StoreError> {
+    let (_lock, mark, mut conn) = look(path).await?;
+    let found = match contents_on(&mut conn).await {
+        Ok(Some(contents)) => link_code_on(&mut conn).await.map(|code| Some((contents, code))),
+        Ok(None) => Ok(None),
+        Err(error) => Err(error),
+    };
+    let (conn, found) = kept(conn, found, path).await?;
+    close(conn, mark).await?;
+    Ok(found)
 }
 
 /// Copies the database of a hub, which may be serving, into a file that is empty or not there. The copy's bytes are not
@@ -86,6 +100,42 @@ async fn look(path: &Path) -> Result<(Option<Lock>, Mark, SqliteConnection), Sto
     let conn = connect(path).await?;
     Ok((lock, mark, conn))
 }
+
+async fn extent_on(conn: &mut SqliteConnection, path: &Path) -> Result<Extent, StoreError> {
+    let sql = "select (page_count - freelist_count) * page_size as used
+               from pragma_page_count, pragma_freelist_count, pragma_page_size";
+    let row = Session::new(conn, None).row(sql, Vec::new()).await?;
+    let used = row.ok_or_else(|| error::broken("SQLite has no pages"))?.number("used")?;
+    Ok(Extent { used, log: std::fs::metadata(files::log_of(path)).map_or(0, |log| log.len()) })
+}
+
+async fn contents_on(conn: &mut SqliteConnection) -> Result<Option<Contents>, StoreError> {
+    let migrations_pending = schema::pending(conn).await?;
+    let migrations = schema::all().into_iter().filter(|name| !migrations_pending.contains(name)).collect();
+    let sql = "select epoch, created_at, last_now, (select count(*) from record) as records,
+               (select record_id from record order by record_number desc limit 1) as last_record
+               from store_state";
+    let row = Session::new(conn, None).row(sql, Vec::new()).await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Contents {
+        epoch: row.number("epoch")?,
+        created_at: row.time("created_at")?,
+        last_decided_at: row.time("last_now")?,
+        records: row.int("records")?,
+        last_record: row.id_or_null("last_record", RecordId::new)?,
+        migrations,
+        migrations_pending,
+    }))
+}
+
+async fn link_code_on(conn: &mut SqliteConnection) -> Result<Option<LinkCodeMade>, StoreError> {
+    let sql = "select link_code_id, code_hash from link_code order by link_code_id desc limit 1";
+    let row = Session::new(conn, None).row(sql, Vec::new()).await?;
+    row.map(|row| Ok((row.id("link_code_id", |id| *id.as_bytes())?, row.hash("code_hash")?))).transpose()
+}
+
+/// The id of a link code and what the store keeps of the code itself.
+pub type LinkCodeMade = ([u8; 16], [u8; 32]);
 
 /// A database that nobody writes to, without a log: read as it lies there, leaving no trace.
 pub struct Still {
@@ -126,39 +176,21 @@ impl Still {
         Ok(found)
     }
 
-    /// What stands in it.
+    /// What stands in it; nothing where no hub has served it yet.
     ///
     /// # Errors
     /// [`StoreError::Schema`] where its schema is newer than this program or is no hub's; [`StoreError`] where it cannot be
     /// read.
-    pub async fn contents(&mut self) -> Result<Contents, StoreError> {
-        let migrations_pending = schema::pending(&mut self.conn).await?;
-        let migrations =
-            schema::all().into_iter().filter(|name| !migrations_pending.contains(name)).collect();
-        let sql = "select epoch, created_at, last_now, (select count(*) from record) as records,
-                   (select record_id from record order by record_number desc limit 1) as last_record
-                   from store_state";
-        let row = Session::new(&mut self.conn, None).row(sql, Vec::new()).await?;
-        let row = row.ok_or_else(|| error::broken("the store has no state"))?;
-        Ok(Contents {
-            epoch: row.number("epoch")?,
-            created_at: row.time("created_at")?,
-            last_decided_at: row.time("last_now")?,
-            records: row.int("records")?,
-            last_record: row.id_or_null("last_record", RecordId::new)?,
-            migrations,
-            migrations_pending,
-        })
+    pub async fn contents(&mut self) -> Result<Option<Contents>, StoreError> {
+        contents_on(&mut self.conn).await
     }
 
     /// The id and the hash of the newest link code: whoever has the hub's keys makes the one from the other.
     ///
     /// # Errors
     /// [`StoreError`] where it cannot be read.
-    pub async fn newest_link_code(&mut self) -> Result<Option<([u8; 16], [u8; 32])>, StoreError> {
-        let sql = "select link_code_id, code_hash from link_code order by link_code_id desc limit 1";
-        let row = Session::new(&mut self.conn, None).row(sql, Vec::new()).await?;
-        row.map(|row| Ok((row.id("link_code_id", |id| *id.as_bytes())?, row.hash("code_hash")?))).transpose()
+    pub async fn newest_link_code(&mut self) -> Result<Option<LinkCodeMade>, StoreError> {
+        link_code_on(&mut self.conn).await
     }
 
     /// Closes it.

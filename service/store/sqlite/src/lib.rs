@@ -41,7 +41,7 @@ use pointbridge_core::time::Timestamp;
 use pointbridge_core::world::{Changes, FactQuery, Facts, Footprint, World};
 use pointbridge_store::{AuditRow, Due, Pulse, Store, StoreError};
 
-pub use copies::{Contents, Extent, Still, copy, extent};
+pub use copies::{Contents, Extent, LinkCodeMade, Still, contents, copy, extent};
 pub use lock::Lock;
 pub use open::SqliteStore;
 pub use options::{Clock, Options, StatementHook, system_clock};

@@ -9,8 +9,13 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use pointbridge_store::StoreError;
+
+/// Who only asks whether anybody has the lock has it for a moment: half a second outlasts that.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Held as long as it lives.
 #[derive(Debug)]
@@ -25,7 +30,15 @@ impl Lock {
     /// [`StoreError::Unavailable`] while somebody replaces the database, or where the lock's file cannot be made.
     pub(crate) fn shared(database: &Path) -> Result<Self, StoreError> {
         let file = open(database)?;
-        match file.try_lock_shared() {
+        let mut tries = TRIES;
+        let locked = loop {
+            tries = tries.saturating_sub(1);
+            match file.try_lock_shared() {
+                Err(TryLockError::WouldBlock) if tries > 0 => std::thread::sleep(PAUSE),
+                locked => break locked,
+            }
+        };
+        match locked {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(StoreError::Unavailable(format!(
                 "{} is being replaced by `pointbridge restore`: wait until that has ended",

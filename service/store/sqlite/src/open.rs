@@ -146,6 +146,12 @@ impl SqliteStore {
         files::is_bereft(path)
     }
 
+    /// Whether a hub has the database open, or had when it ended without order.
+    #[must_use]
+    pub fn is_marked_open(path: &Path) -> bool {
+        files::mark_of(path).exists()
+    }
+
     /// The store's epoch: 1 in a new store. Quotes of another epoch are worth nothing.
     ///
     /// # Errors
