@@ -174,7 +174,7 @@ fn every_panel_says_what_it_means_in_which_unit_and_has_a_place_of_its_own() {
     }
     for query in queries_shown(&dashboard) {
         for one in query.reading().uses {
-            assert!(one.matched.contains("instance"), "{}: {} ignores the chosen instances", query.at, one.metric);
+            assert!(one.matched.contains_key("instance"), "{}: {} ignores the chosen instances", query.at, one.metric);
         }
     }
     let variables: Vec<&str> =

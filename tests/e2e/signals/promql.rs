@@ -2,7 +2,7 @@
 //!
 //! Absent: evaluation; a real Prometheus does that for the alert rules, in `tests/run`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use promql_parser::label::METRIC_NAME;
 use promql_parser::parser::{self, Expr, LabelModifier, VectorSelector};
@@ -16,8 +16,8 @@ pub(crate) struct Use {
     pub(crate) metric: String,
     /// Labels that it must have for the query to mean what it says.
     pub(crate) labels: BTreeSet<String>,
-    /// Labels that are compared with a text.
-    pub(crate) matched: BTreeSet<String>,
+    /// Labels that are compared, with the texts they are compared with: of a pattern, each alternative.
+    pub(crate) matched: BTreeMap<String, Vec<String>>,
 }
 
 /// A query that was read.
@@ -107,20 +107,25 @@ fn reading(tree: &Expr) -> Reading {
 fn selected(selector: &VectorSelector) -> Reading {
     let metric = selector.name.clone().expect("a query names its metric in front of the braces");
     let matchers = &selector.matchers.matchers;
-    let matched: BTreeSet<String> =
-        matchers.iter().map(|one| one.name.clone()).filter(|name| name != METRIC_NAME).collect();
-    Reading { uses: vec![Use { metric, labels: matched.clone(), matched }], ..Reading::default() }
+    let alternatives = |value: &str| value.split('|').map(str::to_owned).collect();
+    let matched: BTreeMap<String, Vec<String>> = matchers
+        .iter()
+        .filter(|one| one.name != METRIC_NAME)
+        .map(|one| (one.name.clone(), alternatives(&one.value)))
+        .collect();
+    let labels = matched.keys().cloned().collect();
+    Reading { uses: vec![Use { metric, labels, matched }], ..Reading::default() }
 }
 
 #[test]
 fn a_query_is_read_with_all_that_it_needs() {
-    let query = r#"sum by (le, method) (label_replace(rate(a_bucket{x="1"}[$__rate_interval]), "method", "$1", "rpc_method", ".*"))
+    let query = r#"sum by (le, method) (label_replace(rate(a_bucket{x=~"1|2"}[$__rate_interval]), "method", "$1", "rpc_method", ".*"))
         / on (instance) group_left () b or vector(0)"#;
     let reading = read(query);
     let labels = |labels: &[&str]| labels.iter().map(|&label| label.to_owned()).collect::<BTreeSet<_>>();
     let [a, b] = reading.uses.as_slice() else { panic!("{reading:?}") };
     assert_eq!((a.metric.as_str(), b.metric.as_str()), ("a_bucket", "b"));
     assert_eq!(a.labels, labels(&["x", "le", "rpc_method", "instance"]));
-    assert_eq!((&a.matched, &b.labels), (&labels(&["x"]), &labels(&["instance"])));
+    assert_eq!((&a.matched["x"], &b.labels), (&vec!["1".to_owned(), "2".to_owned()], &labels(&["instance"])));
     assert!(reading.may_show("method") && !reading.may_show("rpc_method") && read("b").may_show("anything"));
 }
