@@ -30,6 +30,7 @@ mod limits;
 mod lists;
 mod members;
 mod messages;
+mod monitoring;
 mod partners;
 mod path;
 mod pki;

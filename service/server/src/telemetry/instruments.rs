@@ -53,6 +53,9 @@ const CODES: [&str; 17] = [
     "UNAUTHENTICATED",
 ];
 
+/// The kinds of the store's failures.
+const ERRORS: [&str; 6] = ["unavailable", "full", "conflict", "outcome_unknown", "broken", "schema"];
+
 static INSTRUMENTS: OnceLock<Instruments> = OnceLock::new();
 static CALLS: AtomicI64 = AtomicI64::new(0);
 static CONNECTIONS: AtomicI64 = AtomicI64::new(0);
@@ -67,7 +70,7 @@ pub fn instruments() -> Option<&'static Instruments> {
 
 /// Makes the instruments. A second call has no effect.
 pub(super) fn make(meter: &Meter) {
-    let _ = INSTRUMENTS.set(Instruments::new(meter));
+    let _ = INSTRUMENTS.set(Instruments::new(meter).begin());
 }
 
 /// Something that is counted for as long as it is there.
@@ -244,6 +247,19 @@ impl Instruments {
                 build: gauge_of_numbers(meter, &names::BUILD_INFO),
             },
         }
+    }
+
+    /// Begins at zero what happens seldom, so that the first time shows as a rise.
+    fn begin(self) -> Self {
+        for count in [&self.shed, &self.reruns] {
+            count.add(0, &[]);
+        }
+        for (operation, kind) in ["write", "read"].into_iter().flat_map(|one| ERRORS.map(|kind| (one, kind)))
+        {
+            self.store_errors
+                .add(0, &[KeyValue::new(names::OPERATION, operation), KeyValue::new(names::ERROR, kind)]);
+        }
+        self
     }
 
     /// A call was answered, or its caller went away.

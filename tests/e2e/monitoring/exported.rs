@@ -6,10 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use regex::Regex;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use super::files::deployed;
+use crate::signals::http::get;
 
 /// Values of labels by the labels' names.
 type Labels = BTreeMap<String, BTreeSet<String>>;
@@ -30,13 +29,9 @@ pub(crate) struct Exported(pub(crate) BTreeMap<String, Family>);
 impl Exported {
     /// Scrapes a hub.
     pub(crate) async fn scrape(address: SocketAddr) -> Self {
-        let mut hub = TcpStream::connect(address).await.unwrap();
-        hub.write_all(b"GET /metrics HTTP/1.1\r\nHost: hub\r\nConnection: close\r\n\r\n").await.unwrap();
-        let mut answer = String::new();
-        hub.read_to_string(&mut answer).await.unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
-        Self::read(body)
+        let (status, body) = get(address, "/metrics").await;
+        assert_eq!(status, 200, "{body}");
+        Self::read(&body)
     }
 
     fn read(text: &str) -> Self {
