@@ -44,7 +44,8 @@ async fn dashboard_alerts_and_page_name_what_a_running_hub_exports() {
     for code in ["airline", "market"] {
         issue_partner(&data, code);
     }
-    let hub = Serving::start_with(&data, &["--metrics-listen", "127.0.0.1:0"]).await;
+    let hub =
+        Serving::start_with(&data, &["--lame-duck-seconds", "0", "--metrics-listen", "127.0.0.1:0"]).await;
     let metrics = endpoint(&hub).await;
     exchange_and_refuse(&hub).await;
     disturb(hub.address()).await;
@@ -112,9 +113,15 @@ async fn disturb(hub: SocketAddr) {
 fn assert_documented(exported: &Exported) {
     let page = documented();
     for (name, family) in exported.0.iter().filter(|(name, _)| *name != SENDER) {
-        let Some(row) = page.get(name) else { panic!("{name} is exported, and TELEMETRY.md does not know it") };
+        let Some(row) = page.get(name) else {
+            panic!("{name} is exported, and TELEMETRY.md does not know it")
+        };
         let labels: BTreeSet<String> = family.labels.keys().filter(|label| *label != "le").cloned().collect();
-        assert_eq!((&family.kind, &labels), (&row.kind, &row.labels), "{name}: otherwise than TELEMETRY.md says");
+        assert_eq!(
+            (&family.kind, &labels),
+            (&row.kind, &row.labels),
+            "{name}: otherwise than TELEMETRY.md says"
+        );
     }
 }
 
@@ -136,14 +143,19 @@ fn assert_exported(query: &Query, one: &Use, exported: &Exported) {
         assert!(known.contains(label), "{at}: {metric} has no label {label}, only {known:?}");
     }
     let suffixes = ["_bucket", "_sum", "_count"];
-    let name = suffixes.iter().find_map(|end| metric.strip_suffix(end)).filter(|name| page.contains_key(*name));
+    let name =
+        suffixes.iter().find_map(|end| metric.strip_suffix(end)).filter(|name| page.contains_key(*name));
     let meaning = &page[name.unwrap_or(metric)].meaning;
     for (label, values) in matched.iter().filter(|(label, _)| !ADDED.contains(&label.as_str())) {
         let seen = family.and_then(|family| family.labels.get(label));
         for value in values {
             let is_seen = seen.is_some_and(|seen| seen.contains(value));
-            let is_named = meaning.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == value);
-            assert!(is_seen || is_named || is_of_the_interface(value), "{at}: {metric} never has {label} {value}");
+            let is_named =
+                meaning.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == value);
+            assert!(
+                is_seen || is_named || is_of_the_interface(value),
+                "{at}: {metric} never has {label} {value}"
+            );
         }
     }
 }
@@ -151,7 +163,11 @@ fn assert_exported(query: &Query, one: &Use, exported: &Exported) {
 /// A reason of refusals, or a status of gRPC.
 fn is_of_the_interface(value: &str) -> bool {
     let is_status = (0..=16).map(tonic::Code::from).any(|code| {
-        let spelt: String = format!("{code:?}").chars().flat_map(|c| [c.is_uppercase().then_some('_'), Some(c.to_ascii_uppercase())]).flatten().collect();
+        let spelt: String = format!("{code:?}")
+            .chars()
+            .flat_map(|c| [c.is_uppercase().then_some('_'), Some(c.to_ascii_uppercase())])
+            .flatten()
+            .collect();
         spelt.trim_start_matches('_') == value
     });
     is_status || Reason::ALL.iter().any(|reason| reason.as_str() == value)

@@ -59,7 +59,11 @@ pub(crate) fn queries_shown(dashboard: &Value) -> Vec<Query> {
     }
     for annotation in dashboard["annotations"]["list"].as_array().unwrap() {
         if let Some(text) = annotation["expr"].as_str() {
-            queries.push(Query { at: format!("annotation {}", annotation["name"]), text: text.to_owned(), shown: vec![] });
+            queries.push(Query {
+                at: format!("annotation {}", annotation["name"]),
+                text: text.to_owned(),
+                shown: vec![],
+            });
         }
     }
     queries
@@ -169,16 +173,31 @@ fn every_panel_says_what_it_means_in_which_unit_and_has_a_place_of_its_own() {
     for panel in panels(&dashboard) {
         let title = panel["title"].as_str().unwrap();
         assert!(panel["description"].as_str().unwrap().len() > 40, "{title}: says too little");
-        assert!(!panel["fieldConfig"]["defaults"]["unit"].as_str().unwrap().is_empty(), "{title}: has no unit");
-        assert_eq!(panel["datasource"]["uid"], "${datasource}", "{title}: is bound to one installation's data source");
+        assert!(
+            !panel["fieldConfig"]["defaults"]["unit"].as_str().unwrap().is_empty(),
+            "{title}: has no unit"
+        );
+        assert_eq!(
+            panel["datasource"]["uid"], "${datasource}",
+            "{title}: is bound to one installation's data source"
+        );
     }
     for query in queries_shown(&dashboard) {
         for one in query.reading().uses {
-            assert!(one.matched.contains_key("instance"), "{}: {} ignores the chosen instances", query.at, one.metric);
+            assert!(
+                one.matched.contains_key("instance"),
+                "{}: {} ignores the chosen instances",
+                query.at,
+                one.metric
+            );
         }
     }
-    let variables: Vec<&str> =
-        dashboard["templating"]["list"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    let variables: Vec<&str> = dashboard["templating"]["list"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["name"].as_str().unwrap())
+        .collect();
     assert_eq!(variables, ["datasource", "instance"]);
 }
 
@@ -196,12 +215,20 @@ fn what_texts_show_is_what_their_queries_keep() {
 #[test]
 fn every_alert_says_what_to_do_and_the_runbook_says_more() {
     let runbook = deployed("RUNBOOK.md");
-    let sections: Vec<&str> = runbook.lines().filter_map(|line| line.strip_prefix("## Pointbridge")).collect();
+    let sections: Vec<&str> =
+        runbook.lines().filter_map(|line| line.strip_prefix("## Pointbridge")).collect();
     let alerts = alerts();
     for alert in &alerts {
         let name = &alert.alert;
-        assert!(["critical", "warning"].contains(&alert.labels.severity.as_str()), "{name}: {}", alert.labels.severity);
-        assert!(alert.annotations.summary.len() > 15 && alert.annotations.description.len() > 60, "{name}: says too little");
+        assert!(
+            ["critical", "warning"].contains(&alert.labels.severity.as_str()),
+            "{name}: {}",
+            alert.labels.severity
+        );
+        assert!(
+            alert.annotations.summary.len() > 15 && alert.annotations.description.len() > 60,
+            "{name}: says too little"
+        );
         let anchor = format!("deploy/RUNBOOK.md#{}", name.to_lowercase());
         assert_eq!(alert.annotations.runbook, anchor, "{name}");
         let section = name.strip_prefix("Pointbridge").expect("alerts begin with the product's name");
@@ -219,10 +246,16 @@ fn every_alert_is_tested_to_fire_and_to_stay_silent() {
     for test in &read.tests {
         for expected in &test.promql_expr_test {
             let alert = Regex::new(r#"^ALERTS\{alertname="(\w+)", alertstate="firing"\}$"#).unwrap();
-            let name = alert.captures(&expected.expr).unwrap_or_else(|| panic!("{}: asks for no alert", test.name))[1].to_owned();
+            let name = alert
+                .captures(&expected.expr)
+                .unwrap_or_else(|| panic!("{}: asks for no alert", test.name))[1]
+                .to_owned();
             let severity = Regex::new(r#"severity="(\w+)""#).unwrap();
             for sample in &expected.exp_samples {
-                fire.insert((name.clone(), severity.captures(&sample.labels).expect("alerts have a severity")[1].to_owned()));
+                fire.insert((
+                    name.clone(),
+                    severity.captures(&sample.labels).expect("alerts have a severity")[1].to_owned(),
+                ));
             }
             let given = instances(test.input_series.iter().map(|one| one.series.as_str()));
             let told = instances(expected.exp_samples.iter().map(|one| one.labels.as_str()));
@@ -233,7 +266,10 @@ fn every_alert_is_tested_to_fire_and_to_stay_silent() {
     }
     for alert in alerts() {
         let (name, severity) = (alert.alert, alert.labels.severity);
-        assert!(fire.contains(&(name.clone(), severity.clone())), "{name}: no test makes it fire as {severity}");
+        assert!(
+            fire.contains(&(name.clone(), severity.clone())),
+            "{name}: no test makes it fire as {severity}"
+        );
         assert!(silent.contains(&name), "{name}: no test has a hub for which it stays silent");
     }
 }

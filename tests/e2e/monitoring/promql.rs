@@ -65,7 +65,8 @@ fn reading(tree: &Expr) -> Reading {
         Expr::Aggregate(aggregate) => {
             let mut inner = reading(&aggregate.expr);
             inner.aggregates = true;
-            if let Some(LabelModifier::Include(labels) | LabelModifier::Exclude(labels)) = &aggregate.modifier {
+            if let Some(LabelModifier::Include(labels) | LabelModifier::Exclude(labels)) = &aggregate.modifier
+            {
                 inner.need(&labels.labels);
                 inner.grouped.extend(labels.labels.iter().cloned());
             }
