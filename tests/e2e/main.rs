@@ -32,6 +32,7 @@ mod lists;
 mod manager;
 mod members;
 mod messages;
+mod monitoring;
 mod partners;
 mod path;
 mod pki;

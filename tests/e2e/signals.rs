@@ -6,7 +6,7 @@
 
 mod collector;
 mod faults;
-mod http;
+pub(crate) mod http;
 
 use std::collections::{BTreeMap, BTreeSet};
 

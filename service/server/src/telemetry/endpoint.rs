@@ -29,6 +29,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
+use super::instruments::instruments;
+
 const CONNECTIONS_MAX: usize = 16;
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -44,6 +46,9 @@ impl Readiness {
     /// Says whether it does.
     pub fn set(&self, is_ready: bool) {
         self.0.store(is_ready, Ordering::Relaxed);
+        if let Some(all) = instruments() {
+            all.gauges.ready.record(is_ready.into(), &[]);
+        }
     }
 
     fn is_ready(&self) -> bool {

@@ -160,6 +160,7 @@ pub struct Instruments {
 
 /// What `watch` measures.
 pub(super) struct Gauges {
+    pub(super) ready: Gauge<u64>,
     pub(super) queue: Gauge<u64>,
     pub(super) holds_open: Gauge<i64>,
     pub(super) holds_oldest_age: Gauge<f64>,
@@ -236,6 +237,7 @@ impl Instruments {
             exchanges: counter(meter, &names::EXCHANGES),
             pairs: Mutex::default(),
             gauges: Gauges {
+                ready: gauge_of_numbers(meter, &names::READY),
                 queue: gauge_of_numbers(meter, &names::QUEUE_COMMANDS),
                 holds_open: gauge_of_integers(meter, &names::HOLDS_OPEN),
                 holds_oldest_age: gauge_of_seconds(meter, &names::HOLDS_OLDEST_AGE),
