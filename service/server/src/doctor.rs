@@ -17,7 +17,7 @@ use std::path::Path;
 use pointbridge_store_sqlite::Contents;
 use serde::Serialize;
 
-use crate::config::{Config, ConfigFile, Environment};
+use crate::config::{Config, Environment, Mistakes};
 
 /// How a check came out, the worst last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -79,14 +79,14 @@ struct Known {
     bytes: u64,
 }
 
-/// Looks a hub's folder over, with the configuration that `flags` change.
-pub async fn examine(data: &Path, flags: ConfigFile) -> Vec<Finding> {
+/// Looks a hub's folder over, with the configuration that comes out of all sources.
+pub async fn examine(data: &Path, config: Result<Config, Mistakes>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !data.is_dir() {
         let what = format!("there is no folder {}: name the hub's folder with --data", data.display());
         return vec![Finding::fail("data folder", what)];
     }
-    let config = configuration(data, flags, &mut findings);
+    let config = configuration(config, &mut findings);
     files::look(data, config.as_ref(), &mut findings);
     let is_open = database::is_open(data);
     let known = database::look(data, is_open, &mut findings).await;
@@ -99,12 +99,11 @@ pub async fn examine(data: &Path, flags: ConfigFile) -> Vec<Finding> {
     findings
 }
 
-fn configuration(data: &Path, flags: ConfigFile, findings: &mut Vec<Finding>) -> Option<Config> {
+fn configuration(resolved: Result<Config, Mistakes>, findings: &mut Vec<Finding>) -> Option<Config> {
     const CHECK: &str = "configuration";
-    let resolved = ConfigFile::read(data).and_then(|file| file.overridden_by(flags).resolve(data));
     match resolved {
-        Err(error) => {
-            findings.push(Finding::fail(CHECK, format!("{error:#}")));
+        Err(mistakes) => {
+            findings.push(Finding::fail(CHECK, mistakes.to_string()));
             None
         }
         Ok(config) => {

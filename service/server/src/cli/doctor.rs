@@ -6,13 +6,14 @@ use clap::Args;
 use serde_json::json;
 
 use super::out;
-use super::serve::{self, ServeArgs};
+use super::serve::ServeArgs;
+use super::sourced::Sourced;
 use crate::doctor::{Finding, Verdict, examine};
 
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
     #[command(flatten)]
-    serve: ServeArgs,
+    serve: Sourced<ServeArgs>,
     /// End with code 1 for warnings too.
     #[arg(long)]
     strict: bool,
@@ -22,8 +23,7 @@ pub(super) struct DoctorArgs {
 }
 
 pub(super) async fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
-    let data = args.serve.data.data.clone();
-    let findings = examine(&data, serve::settings(args.serve)?).await;
+    let findings = examine(&args.serve.args.data.data, args.serve.effective()?.config).await;
     let worst = findings.iter().map(|finding| finding.verdict).max().unwrap_or(Verdict::Ok);
     if args.json {
         out::line(json!({"worst": worst, "findings": findings}));
