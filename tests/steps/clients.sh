@@ -9,8 +9,8 @@ on_stage() { python3 "$root/clients/conformance/stage.py" "$@"; }
 # In Rust: the script, the example, and a program of somebody who has nothing but the checkout.
 check_rust_client() {
   local hub="$CARGO_TARGET_DIR/debug/pointbridge" examples="$CARGO_TARGET_DIR/debug/examples"
-  cargo build --package pointbridge
-  cargo build --package pointbridge-client --examples
+  # The whole workspace, as the tests before built it: a choice of packages would choose other features, and build anew.
+  cargo build --workspace --bins --examples
   on_stage "$hub" "$examples/conformance"
   on_stage --demo "$hub" "$examples/exchange"
   cargo package --package pointbridge-client --list --allow-dirty >"$scratch/packaged"

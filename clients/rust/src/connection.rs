@@ -94,33 +94,41 @@ impl Connection {
         is_due
     }
 
-    fn take(&self, read: Result<Pem, ConnectError>) {
+    /// Goes over to what was read; whether calls go to a new connection from now on.
+    fn take(&self, read: Result<Pem, ConnectError>) -> bool {
         let mut now = self.now();
         let pem = match read {
-            Ok(pem) if pem == now.pem => return,
+            Ok(pem) if pem == now.pem => return false,
             Ok(pem) => pem,
             Err(error) => {
                 tracing::debug!(%error, "the files cannot be read; the connection stays");
-                return;
+                return false;
             }
         };
-        match self.config.target(&pem) {
+        let target = self.config.target(&pem);
+        now.pem = pem;
+        match target {
             Ok(target) => {
-                let connector = Connector::new(&target);
-                now.channel = endpoint(target)
-                    .connect_with_connector_lazy(service_fn(move |_| connector.clone().open()));
+                now.channel = lazy(target);
                 tracing::info!("the files have changed; calls go to a new connection");
+                true
             }
             Err(error) => {
                 tracing::warn!(%error, "the files have changed and cannot be used; the connection stays");
+                false
             }
         }
-        now.pem = pem;
     }
 
     fn now(&self) -> MutexGuard<'_, Now> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A connection that is opened by the first call on it.
+fn lazy(target: Target) -> Channel {
+    let connector = Connector::new(&target);
+    endpoint(target).connect_with_connector_lazy(service_fn(move |_| connector.clone().open()))
 }
 
 fn endpoint(target: Target) -> Endpoint {
@@ -140,4 +148,46 @@ pub(crate) fn innermost(error: &dyn Error) -> String {
         cause = deeper;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use rcgen::{CertifiedKey, generate_simple_self_signed};
+
+    use super::*;
+
+    /// A pair of its own: what the files hold after a renewal.
+    fn pair() -> (String, String) {
+        let CertifiedKey { cert, signing_key } =
+            generate_simple_self_signed(vec!["hub.test".to_owned()]).unwrap();
+        (cert.pem(), signing_key.serialize_pem())
+    }
+
+    #[tokio::test]
+    async fn files_are_followed_when_they_fit_together_and_not_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config::in_folder("https://127.0.0.1:7443", folder.path(), "till");
+        let ((old_certificate, old_key), (new_certificate, new_key)) = (pair(), pair());
+        fs::write(&config.ca_pem, &old_certificate).unwrap();
+        fs::write(&config.certificate_pem, &old_certificate).unwrap();
+        fs::write(&config.key_pem, &old_key).unwrap();
+        let pem = config.read().unwrap();
+        let channel = lazy(config.target(&pem).unwrap());
+        let now = Mutex::new(Now { channel, pem, looked: Instant::now() });
+        let connection = Connection { config: config.clone(), now };
+
+        assert!(!connection.take(config.read()), "nothing has changed");
+        fs::write(&config.key_pem, &new_key).unwrap();
+        assert!(!connection.take(config.read()), "a key that is not the certificate's");
+        fs::write(&config.certificate_pem, "half").unwrap();
+        assert!(!connection.take(config.read()), "half a file");
+        fs::remove_file(&config.certificate_pem).unwrap();
+        assert!(!connection.take(config.read()), "no file");
+        fs::write(&config.certificate_pem, &new_certificate).unwrap();
+        assert!(connection.take(config.read()), "the new pair");
+        assert!(!connection.take(config.read()), "which is followed once");
+        assert!(!format!("{connection:?}").contains("PRIVATE"), "a key never shows");
+    }
 }
