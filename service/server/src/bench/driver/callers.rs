@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, anyhow};
+use pointbridge_client::v1::exchange_service_client::ExchangeServiceClient;
 use pointbridge_client::{Refusal, request_id, v1};
 use prost::Message;
 use tokio::task::JoinSet;
@@ -15,7 +16,7 @@ use crate::bench::times::{Timing, micros};
 #[derive(Clone)]
 pub(super) struct Connection {
     pub(super) party: usize,
-    pub(super) client: v1::exchange_service_client::ExchangeServiceClient<Channel>,
+    pub(super) client: ExchangeServiceClient<Channel>,
 }
 
 /// An exchange to make: everything of it that can be made ahead.
