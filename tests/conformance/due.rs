@@ -2,7 +2,7 @@
 
 use pointbridge_core::command::{AccruePoints, ExpireExchange, ExpireLots};
 use pointbridge_core::ids::MembershipId;
-use pointbridge_store::{Due, Store};
+use pointbridge_store::{Due, Pulse, Store};
 use pointbridge_tests::hub::{Hub, accrual};
 use pointbridge_tests::script::till;
 
@@ -10,6 +10,7 @@ promises! {
     what_is_due_is_listed_the_longest_overdue_first
     the_limit_holds_for_each_kind
     what_is_not_due_is_left_alone
+    the_pulse_tells_what_is_open_and_for_how_long
 }
 
 fn until<S: Store>(hub: &Hub<S>, membership: MembershipId, seconds: u32) -> AccruePoints {
@@ -70,4 +71,29 @@ async fn what_is_not_due_is_left_alone<S: Store>(hub: &Hub<S>) {
     let answers = hub.run(&batch).await;
     assert!(answers.iter().all(|answer| *answer == pointbridge_core::command::Answer::Idle));
     assert_eq!(hub.rows().await, rows);
+}
+
+async fn the_pulse_tells_what_is_open_and_for_how_long<S: Store>(hub: &Hub<S>) {
+    let scene = hub.scene().await;
+    hub.accrue(&scene.airline, scene.flyer, "10").await;
+    let nothing = |pulse: Pulse| (pulse.holds_open, pulse.oldest_hold_at, pulse.first_hold_ends_at);
+    assert_eq!(nothing(hub.store.pulse().await.unwrap()), (0, None, None));
+    let began = hub.clock.now();
+    let first = hub.prepare(&scene.airline, scene.wish("1")).await;
+    hub.clock.move_by(5);
+    hub.prepare(&scene.airline, scene.wish("1")).await;
+    let both = hub.store.pulse().await.unwrap();
+    let expected = Pulse {
+        holds_open: 2,
+        oldest_hold_at: Some(began),
+        first_hold_ends_at: Some(began.plus_seconds(300)),
+        now: hub.clock.now(),
+    };
+    assert_eq!(both, expected);
+    hub.commit(&scene.airline, first).await;
+    let second = hub.store.pulse().await.unwrap();
+    assert_eq!((second.holds_open, second.oldest_hold_at), (1, Some(hub.clock.now())));
+    hub.clock.move_by(1000);
+    hub.sweep().await;
+    assert_eq!(nothing(hub.store.pulse().await.unwrap()), (0, None, None));
 }

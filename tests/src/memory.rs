@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use pointbridge_core::ids::WindowId;
 use pointbridge_core::time::Timestamp;
 use pointbridge_core::world::{Changes, FactQuery, Facts, Footprint, World};
-use pointbridge_store::{AuditRow, Due, Store, StoreError};
+use pointbridge_store::{AuditRow, Due, Pulse, Store, StoreError};
 
 use state::State;
 
@@ -90,6 +90,11 @@ impl Store for MemoryStore {
         let state = self.state();
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         Ok(load::due(&state, self.now(&state), limit))
+    }
+
+    async fn pulse(&self) -> Result<Pulse, StoreError> {
+        let state = self.state();
+        Ok(load::pulse(&state, self.now(&state)))
     }
 
     async fn audit(&self, visit: &mut (dyn FnMut(AuditRow) + Send)) -> Result<Timestamp, StoreError> {

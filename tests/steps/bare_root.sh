@@ -26,7 +26,7 @@ mount -t tmpfs -o "uid=$USER_NUMBER,gid=$USER_NUMBER,mode=0700,nosuid,nodev,noex
 mount -t tmpfs -o mode=1777,nosuid,nodev,noexec tmp "$rootfs/tmp"
 mount --bind /dev/null "$rootfs/dev/null"
 
-inside=(env -i "PATH=$PATH" POINTBRIDGE_DATA=/data POINTBRIDGE_LISTEN=127.0.0.1:0
+inside=(env -i "PATH=$PATH" POINTBRIDGE_DATA=/data POINTBRIDGE_LISTEN=127.0.0.1:0 POINTBRIDGE_METRICS_LISTEN=127.0.0.1:0
   setpriv --no-new-privs chroot "--userspec=$USER_NUMBER:$USER_NUMBER" "$rootfs" /usr/local/bin/pointbridge)
 
 "${inside[@]}" bootstrap --trust-domain alliance.example --operator wang --host localhost
@@ -43,7 +43,9 @@ for _ in {1..100}; do
   sleep 0.1
 done
 grep '^listening on ' "$rootfs/tmp/out" || { cat -- "$rootfs/tmp/log"; exit 1; }
+health="$(sed -n 's/.*plain health are served","address":"\([^"]*\)".*/\1/p' "$rootfs/tmp/log")"
+"${inside[@]}" health --metrics-listen "$health"
 "${inside[@]}" check
 kill -TERM "$hub"
 wait "$hub"
-echo "bootstrap, serve, check and SIGTERM: done by user $USER_NUMBER on a root that cannot be written"
+echo "bootstrap, serve, health, check and SIGTERM: done by user $USER_NUMBER on a root that cannot be written"

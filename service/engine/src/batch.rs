@@ -2,13 +2,16 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use pointbridge_core::command::{Answer, Envelope, decide_batch};
 use pointbridge_core::rejection::Reason;
 use pointbridge_core::world::{Changes, FactQuery, Footprint, World};
-use pointbridge_store::{Store, StoreError};
+use pointbridge_store::{Store, StoreError, trace};
 use tokio::sync::watch;
+use tracing::{Instrument, Span};
 
+use crate::observer::{BatchSeen, Noted, Observer, Written};
 use crate::queue::Queue;
 use crate::sampled::Sampler;
 use crate::{Failure, Waiting};
@@ -27,6 +30,7 @@ static UNWRITTEN: Sampler = Sampler::new();
 pub(crate) struct Writer<S> {
     pub(crate) store: Arc<S>,
     pub(crate) queue: Arc<Queue>,
+    pub(crate) observer: Arc<dyn Observer>,
     pub(crate) batch_commands_max: usize,
     pub(crate) draining: watch::Receiver<bool>,
     pub(crate) break_down: watch::Sender<Option<String>>,
@@ -37,8 +41,12 @@ impl<S: Store> Writer<S> {
     pub(crate) async fn run(mut self) {
         let mut again: VecDeque<Waiting> = VecDeque::new();
         while let Some(batch) = self.next(&mut again).await {
-            match self.write(&batch).await {
-                Ok(answers) => again.extend(answer_all(batch, answers)),
+            let began = self.begin(&batch);
+            let span = span_of(&batch);
+            let written = self.write(&batch).instrument(span.clone()).await;
+            self.tell(&batch, began.elapsed(), &span, &written);
+            match written {
+                Ok((answers, _)) => again.extend(answer_all(batch, answers)),
                 Err(error) => {
                     if self.fail(batch, &error) {
                         return;
@@ -71,7 +79,32 @@ impl<S: Store> Writer<S> {
         }
     }
 
-    async fn write(&self, batch: &[Waiting]) -> Result<Vec<Answer>, StoreError> {
+    /// Tells how long the commands waited that are in a batch for the first time.
+    fn begin(&self, batch: &[Waiting]) -> Instant {
+        let now = Instant::now();
+        for waiting in batch.iter().filter(|waiting| waiting.reruns == 0) {
+            self.observer.waited(now.saturating_duration_since(waiting.since));
+        }
+        now
+    }
+
+    /// Tells of a batch that is over, before anybody has an answer.
+    fn tell(&self, batch: &[Waiting], took: Duration, span: &Span, written: &Result<Decided, StoreError>) {
+        let (reruns, outcome) = match written {
+            Ok((answers, noted)) => {
+                let reruns = answers.iter().filter(|answer| **answer == Answer::Rerun).count();
+                (reruns, Ok(Written { anything: noted.anything, exchanges: &noted.exchanges }))
+            }
+            Err(error) => (0, Err(error)),
+        };
+        span.record("pointbridge.batch.reruns", reruns);
+        if outcome.is_err() {
+            span.record("otel.status_code", "ERROR");
+        }
+        self.observer.batch_ended(&BatchSeen { commands: batch.len(), reruns, took, outcome });
+    }
+
+    async fn write(&self, batch: &[Waiting]) -> Result<Decided, StoreError> {
         let envelopes: Vec<Arc<Envelope>> =
             batch.iter().map(|waiting| Arc::clone(&waiting.envelope)).collect();
         let mut query = FactQuery::default();
@@ -86,12 +119,14 @@ impl<S: Store> Writer<S> {
         let answers = self.store.transact(&footprint, |mut world: World| {
             world.facts = facts.clone();
             let (changes, answers) = decide_batch(&mut world, &envelopes);
-            if answers.iter().any(is_broken) { (Changes::default(), answers) } else { (changes, answers) }
+            let changes = if answers.iter().any(is_broken) { Changes::default() } else { changes };
+            let noted = Noted::of(&changes);
+            (changes, (answers, noted))
         });
-        let answers = answers.await?;
+        let (answers, noted) = answers.await?;
         match answers.iter().find(|answer| is_broken(answer)) {
             Some(Answer::Refused(rejection)) => Err(StoreError::Broken(rejection.message.clone())),
-            _ => Ok(answers),
+            _ => Ok((answers, noted)),
         }
     }
 
@@ -115,6 +150,30 @@ impl<S: Store> Writer<S> {
         }
         must_end
     }
+}
+
+/// A batch's answers, and what is told of it.
+type Decided = (Vec<Answer>, Noted);
+
+/// A span for a batch that has a traced request, each linked with the other; a disabled one for any other batch. A trace of its
+/// own, because no request is more its cause than the next.
+fn span_of(batch: &[Waiting]) -> Span {
+    if batch.iter().all(|waiting| waiting.span.is_disabled()) {
+        return Span::none();
+    }
+    let span = tracing::info_span!(
+        target: trace::TARGET,
+        parent: None,
+        "batch",
+        pointbridge.batch.commands = batch.len(),
+        pointbridge.batch.reruns = tracing::field::Empty,
+        otel.status_code = tracing::field::Empty,
+    );
+    for request in batch.iter().map(|waiting| &waiting.span).filter(|span| !span.is_disabled()) {
+        span.follows_from(request);
+        request.follows_from(&span);
+    }
+    span
 }
 
 impl<S> Drop for Writer<S> {

@@ -11,23 +11,26 @@
 //! Absent on purpose: gRPC, SQL, rules.
 
 mod batch;
+pub mod observer;
 mod queue;
 pub mod sampled;
 mod sweeper;
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pointbridge_core::caller::Party;
 use pointbridge_core::command::Envelope;
 use pointbridge_core::record::Record;
 use pointbridge_core::rejection::Rejection;
 use pointbridge_core::seed::Seed;
-use pointbridge_store::{Store, StoreError};
+use pointbridge_store::{Store, StoreError, trace};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
+use tracing::Span;
 
+use crate::observer::{Nobody, Observer};
 use crate::queue::{Bounds, Queue};
 
 /// Draws the seed of a command: a time-ordered id and 256 random bits.
@@ -50,6 +53,8 @@ pub struct Options {
     pub sweep_items_max: u32,
     /// Where seeds for the sweeper's own commands come from.
     pub draw_seed: DrawSeed,
+    /// Who is told of batches and waiting.
+    pub observer: Arc<dyn Observer>,
 }
 
 impl Options {
@@ -63,6 +68,7 @@ impl Options {
             sweep_interval: Duration::from_millis(200),
             sweep_items_max: 512,
             draw_seed,
+            observer: Arc::new(Nobody),
         }
     }
 }
@@ -103,6 +109,9 @@ pub(crate) struct Waiting {
     answer: oneshot::Sender<Ending>,
     reruns: u32,
     kept: Option<Kept>,
+    since: Instant,
+    /// The span of the request, where it is traced.
+    span: Span,
 }
 
 impl Waiting {
@@ -123,6 +132,7 @@ impl Waiting {
 #[derive(Clone)]
 pub struct Engine {
     queue: Arc<Queue>,
+    observer: Arc<dyn Observer>,
     draining: watch::Receiver<bool>,
 }
 
@@ -142,10 +152,12 @@ pub fn start<S: Store>(store: Arc<S>, options: Options) -> (Engine, Running) {
     }));
     let (drain, draining) = watch::channel(false);
     let (break_down, broken) = watch::channel(None);
-    let engine = Engine { queue: Arc::clone(&queue), draining: draining.clone() };
+    let observer = Arc::clone(&options.observer);
+    let engine = Engine { queue: Arc::clone(&queue), observer, draining: draining.clone() };
     let writer = batch::Writer {
         store: Arc::clone(&store),
         queue,
+        observer: Arc::clone(&options.observer),
         batch_commands_max: options.batch_commands_max,
         draining: draining.clone(),
         break_down,
@@ -185,8 +197,20 @@ impl Engine {
             return Err(Failure::Draining);
         }
         let (answer, answered) = oneshot::channel();
-        self.queue.push(Waiting { envelope: Arc::new(envelope), answer, reruns: 0, kept })?;
+        let (since, span) = (Instant::now(), trace::current());
+        let waiting = Waiting { envelope: Arc::new(envelope), answer, reruns: 0, kept, since, span };
+        let pushed = self.queue.push(waiting);
+        if !matches!(pushed, Ok(false) | Err(Failure::Draining)) {
+            self.observer.shed();
+        }
+        pushed?;
         self::answer(answered).await
+    }
+
+    /// How many commands wait to be written.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
     }
 }
 

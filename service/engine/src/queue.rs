@@ -52,17 +52,18 @@ impl Queue {
         Self { bounds, lines: Mutex::default(), arrived: Notify::new() }
     }
 
-    /// Puts a command at the end of its party's line.
+    /// Puts a command at the end of its party's line. Answers whether another one had to give up its place for it.
     ///
     /// # Errors
     /// Draining where the queue is closed, then Overloaded where there is no room.
-    pub(crate) fn push(&self, waiting: Waiting) -> Result<(), Failure> {
+    pub(crate) fn push(&self, waiting: Waiting) -> Result<bool, Failure> {
         let shed = self.lock().push(waiting, self.bounds)?;
+        let is_shed = shed.is_some();
         if let Some(shed) = shed {
             shed.answer(Err(Failure::Overloaded));
         }
         self.arrived.notify_one();
-        Ok(())
+        Ok(is_shed)
     }
 
     /// How many commands wait, those of time included.

@@ -42,6 +42,7 @@ use pointbridge_engine::sampled::Sampler;
 use self::bound::{KeyedBound, KeyedPermit};
 use crate::peer::{PeerCertificate, PeerInfo, Principal, PrincipalError, TrustDomain};
 use crate::refusals::{self, Kind, Source};
+use crate::telemetry::instruments::{Present, instruments};
 use crate::tls::ALPN_HTTP2;
 use crate::trust::Trust;
 
@@ -120,6 +121,9 @@ pub fn incoming(
     ReceiverStream::new(stream)
 }
 
+/// A place among the connections.
+type Place = (OwnedSemaphorePermit, Present);
+
 /// One connection with a client whose certificate was verified. Its place among the bounded ones is free again
 /// when it is dropped.
 #[derive(Debug)]
@@ -127,7 +131,7 @@ pub struct Connection {
     stream: TlsStream<TcpStream>,
     peer: PeerInfo,
     heard: Heard,
-    _places: (OwnedSemaphorePermit, KeyedPermit<Party>),
+    _places: (Place, KeyedPermit<Party>),
 }
 
 impl Connection {
@@ -274,7 +278,7 @@ struct Gate {
 struct Admitted {
     tcp: TcpStream,
     remote: SocketAddr,
-    place: OwnedSemaphorePermit,
+    place: Place,
     _address: KeyedPermit<IpAddr>,
 }
 
@@ -296,7 +300,7 @@ impl Gate {
     fn admit(&self, tcp: TcpStream, remote: SocketAddr) -> Result<Admitted, Cut> {
         let address = self.addresses.try_acquire(network(remote.ip())).ok_or(Cut::AddressBusy)?;
         let place = Arc::clone(&self.connections).try_acquire_owned().map_err(|_| Cut::HubFull)?;
-        Ok(Admitted { tcp, remote, place, _address: address })
+        Ok(Admitted { tcp, remote, place: (place, Present::connection()), _address: address })
     }
 
     /// Waits for a place among the handshakes, in the order of arrival.
@@ -309,22 +313,21 @@ impl Gate {
     async fn shake(&self, tcp: TcpStream) -> Result<TlsStream<TcpStream>, Cut> {
         tcp.set_nodelay(true).map_err(Cut::HandshakeFailed)?;
         let tls = TlsAcceptor::from(self.trust.tls());
-        let stream = timeout(self.handshake_timeout, tls.accept(tcp))
-            .await
-            .map_err(|_| Cut::HandshakeSlow)?
-            .map_err(Cut::HandshakeFailed)?;
-        // A client that offers no protocol at all is let through by TLS.
-        match stream.get_ref().1.alpn_protocol() {
-            Some(ALPN_HTTP2) => Ok(stream),
-            _ => Err(Cut::ProtocolMissing),
+        let shaken = match timeout(self.handshake_timeout, tls.accept(tcp)).await {
+            Err(_) => Err(Cut::HandshakeSlow),
+            Ok(shaken) => shaken.map_err(Cut::HandshakeFailed).and_then(speaking_http2),
+        };
+        if let Some(instruments) = instruments() {
+            instruments.handshake(shaken.as_ref().err().map_or("OK", Cut::reason));
         }
+        shaken
     }
 
     fn identify(
         &self,
         stream: TlsStream<TcpStream>,
         remote: SocketAddr,
-        place: OwnedSemaphorePermit,
+        place: Place,
     ) -> Result<Connection, Cut> {
         // The verifier lets nobody in without a certificate, so an absent one is a malformed one.
         let chain: &[CertificateDer<'_>] = stream.get_ref().1.peer_certificates().unwrap_or_default();
@@ -340,10 +343,21 @@ impl Gate {
     }
 
     fn log(remote: SocketAddr, cut: &Cut) {
+        if let Some(instruments) = instruments() {
+            instruments.connection_refused(cut.reason());
+        }
         let source = Source::at(remote.ip());
         if let Some(left_out) = refusals::admit(source.clone(), cut.reason(), Kind::Cut) {
             tracing::warn!(%source, reason = cut.reason(), what = %cut, left_out, "connection refused");
         }
+    }
+}
+
+/// A client that offers no protocol at all is let through by TLS.
+fn speaking_http2(stream: TlsStream<TcpStream>) -> Result<TlsStream<TcpStream>, Cut> {
+    match stream.get_ref().1.alpn_protocol() {
+        Some(ALPN_HTTP2) => Ok(stream),
+        _ => Err(Cut::ProtocolMissing),
     }
 }
 

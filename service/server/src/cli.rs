@@ -3,6 +3,7 @@
 mod bootstrap;
 mod check;
 mod config;
+mod health;
 mod keys;
 mod migrate;
 mod out;
@@ -51,6 +52,8 @@ enum Command {
     ///
     /// Takes the flags of `serve`. Secrets are masked. Exit code 2 where something is wrong, with every mistake at once.
     Config(config::ConfigArgs),
+    /// Ask the hub on this machine whether it serves; exit code 0 if it does. For probes of containers.
+    Health(health::HealthArgs),
     /// Prove that no point and no money appeared from nothing: recompute the books from the records.
     ///
     /// Reads one snapshot of the database, of a running hub too, and shares no code with what wrote it. Exit code 1 where
@@ -93,6 +96,7 @@ impl Cli {
             Command::Pki(args) => pki::run(&args),
             Command::Keys(args) => keys::run(&args),
             Command::Config(args) => config::run(&args),
+            Command::Health(args) => health::run(&args).await,
             Command::Check(args) => check::run(&args).await,
             Command::Migrate(args) => migrate::run(&args).await,
         };

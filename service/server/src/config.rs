@@ -5,9 +5,9 @@
 //! field names a `format`, and masked where it does not.
 
 mod file;
+mod named;
 mod settings;
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,10 +19,13 @@ use serde::{Deserialize, Serialize};
 use crate::limits::{ALLOWANCE_MAX, Allowance};
 use crate::peer::TrustDomain;
 use crate::pki::{CLIENT_CA_PEM, CRL_PEM};
-use crate::telemetry::{self, FILTER_DEFAULT};
-use crate::tls::{CrlFile, Fingerprint, ServerFiles};
+use crate::telemetry::{
+    self, FILTER_DEFAULT, LogFormat, MILLION, Settings as SignalSettings, TRACES_PER_MILLION_DEFAULT,
+};
+use crate::tls::{CrlFile, ServerFiles};
 
 pub use file::Written;
+pub(crate) use named::choice;
 pub use settings::{Key, Layers, Setting, Source, keys};
 
 /// The file's name in the data folder.
@@ -82,6 +85,21 @@ pub struct ConfigFile {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "filter"))]
     pub log: Option<String>,
+    /// How log lines look: json or text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_format: Option<LogFormat>,
+    /// Address and port of an endpoint without TLS, for metrics (Prometheus) and plain health. None where nothing is said:
+    /// whoever reaches it sees partners' codes and how much they exchange.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "address"), example = "127.0.0.1:9464")]
+    pub metrics_listen: Option<SocketAddr>,
+    /// The OpenTelemetry collector beside the hub that takes traces and metrics over gRPC without TLS. None where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "url"), example = "http://127.0.0.1:4317")]
+    pub otlp_endpoint: Option<String>,
+    /// How many of a million calls are traced, where otlp_endpoint is set; calls that their callers trace are traced beside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traces_per_million: Option<u32>,
     /// Whether callers may list services by reflection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reflection: Option<bool>,
@@ -114,7 +132,18 @@ impl std::str::FromStr for Environment {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        clap::ValueEnum::from_str(text, false).map_err(|_| "write live or test".to_owned())
+        named::choice(text)
+    }
+}
+
+impl Environment {
+    /// Its one word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Test => "test",
+        }
     }
 }
 
@@ -131,8 +160,8 @@ pub struct Config {
     pub tls: ServerFiles,
     /// How long the hub goes on serving once it was asked to stop.
     pub lame_duck: Duration,
-    /// What is logged.
-    pub log: Option<String>,
+    /// What is logged, counted and traced, and where it goes.
+    pub signals: SignalSettings,
     /// Whether callers may list services by reflection.
     pub reflection: bool,
     /// What every party may ask for.
@@ -188,6 +217,10 @@ impl ConfigFile {
             allow_ca_without_crl: Some(Vec::new()),
             lame_duck_seconds: Some(LAME_DUCK_SECONDS_DEFAULT),
             log: Some(FILTER_DEFAULT.to_owned()),
+            log_format: Some(LogFormat::default()),
+            metrics_listen: None,
+            otlp_endpoint: None,
+            traces_per_million: Some(TRACES_PER_MILLION_DEFAULT),
             reflection: Some(true),
             rate_per_second: Some(allowance.rate_per_second.get()),
             rate_burst: Some(allowance.rate_burst.get()),
@@ -209,6 +242,10 @@ impl ConfigFile {
             allow_ca_without_crl: over.allow_ca_without_crl.or(self.allow_ca_without_crl),
             lame_duck_seconds: over.lame_duck_seconds.or(self.lame_duck_seconds),
             log: over.log.or(self.log),
+            log_format: over.log_format.or(self.log_format),
+            metrics_listen: over.metrics_listen.or(self.metrics_listen),
+            otlp_endpoint: over.otlp_endpoint.or(self.otlp_endpoint),
+            traces_per_million: over.traces_per_million.or(self.traces_per_million),
             reflection: over.reflection.or(self.reflection),
             rate_per_second: over.rate_per_second.or(self.rate_per_second),
             rate_burst: over.rate_burst.or(self.rate_burst),
@@ -234,25 +271,15 @@ impl ConfigFile {
             Some(listen) => Ok(listen),
             None => LISTEN_DEFAULT.parse().map_err(|error| format!("listen: {error}")),
         };
-        let path = |given: &Option<PathBuf>, default: &str| {
-            data.join(given.clone().unwrap_or_else(|| Path::new(PKI_FOLDER).join(default)))
-        };
-        let tls = ServerFiles {
-            certificate_pem: path(&self.certificate, "server.pem"),
-            key_pem: path(&self.key, "server.key"),
-            client_ca_pem: path(&self.client_ca, client_ca_default(data)),
-            client_crl: match &self.client_crl {
-                Some(named) => CrlFile::Named(data.join(named)),
-                None => CrlFile::IfThere(path(&None, CRL_PEM)),
-            },
-            authorities_without_crl: exempt(
-                self.allow_ca_without_crl.as_deref().unwrap_or_default(),
-                &mut mistakes,
-            ),
-        };
-        mistakes.extend(missing_files(&tls));
+        let tls = self.server_files(data, &mut mistakes);
+        mistakes.extend(named::missing_files(&tls));
         mistakes.extend(self.log.as_deref().and_then(telemetry::filter_mistake));
         mistakes.extend(self.allowance_mistakes());
+        mistakes.extend(self.signal_mistakes());
+        if self.metrics_listen.is_some_and(|at| at.port() != 0 && Ok(at) == listen) {
+            mistakes
+                .push("metrics_listen: partners are served there (listen): choose another port".to_owned());
+        }
         let allowance = self.allowance();
         let lame_duck_seconds = self.lame_duck_seconds.unwrap_or(LAME_DUCK_SECONDS_DEFAULT);
         if lame_duck_seconds > LAME_DUCK_SECONDS_MAX {
@@ -267,10 +294,10 @@ impl ConfigFile {
                 trust_domain,
                 tls,
                 lame_duck: Duration::from_secs(lame_duck_seconds),
-                log: self.log,
                 reflection: self.reflection.unwrap_or(true),
                 allowance,
                 environment: self.environment.unwrap_or_default(),
+                signals: self.signals(),
             }),
             (trust_domain, listen) => {
                 mistakes.extend(trust_domain.err());
@@ -278,6 +305,54 @@ impl ConfigFile {
                 Err(Mistakes(mistakes).into())
             }
         }
+    }
+
+    /// Where certificates, key and lists lie, as far as they are named well.
+    fn server_files(&self, data: &Path, mistakes: &mut Vec<String>) -> ServerFiles {
+        let path = |given: &Option<PathBuf>, default: &str| {
+            data.join(given.clone().unwrap_or_else(|| Path::new(PKI_FOLDER).join(default)))
+        };
+        ServerFiles {
+            certificate_pem: path(&self.certificate, "server.pem"),
+            key_pem: path(&self.key, "server.key"),
+            client_ca_pem: path(&self.client_ca, client_ca_default(data)),
+            client_crl: match &self.client_crl {
+                Some(named) => CrlFile::Named(data.join(named)),
+                None => CrlFile::IfThere(path(&None, CRL_PEM)),
+            },
+            authorities_without_crl: named::exempt(
+                self.allow_ca_without_crl.as_deref().unwrap_or_default(),
+                mistakes,
+            ),
+        }
+    }
+
+    fn signals(self) -> SignalSettings {
+        SignalSettings {
+            log: self.log,
+            log_format: self.log_format.unwrap_or_default(),
+            metrics_listen: self.metrics_listen,
+            otlp_endpoint: self.otlp_endpoint,
+            traces_per_million: self.traces_per_million.unwrap_or(TRACES_PER_MILLION_DEFAULT),
+        }
+    }
+
+    fn signal_mistakes(&self) -> impl Iterator<Item = String> {
+        let endpoint = self.otlp_endpoint.as_deref().filter(|text| !named::is_plain_address(text));
+        let endpoint = endpoint.map(|_| {
+            "otlp_endpoint: it must read http://ADDRESS:PORT, such as http://127.0.0.1:4317: run a collector \
+             beside the hub, and have that one send on over TLS"
+                .to_owned()
+        });
+        let part = self.traces_per_million.filter(|part| *part > MILLION);
+        let part =
+            part.map(|part| format!("traces_per_million: {part} is out of range: write 0 to {MILLION}"));
+        let listen = self.listen.or_else(|| LISTEN_DEFAULT.parse().ok());
+        let twice = self.metrics_listen.filter(|at| at.port() != 0 && Some(*at) == listen);
+        let twice = twice.map(|at| {
+            format!("metrics_listen: {at} is where partners are served (listen): choose another port")
+        });
+        endpoint.into_iter().chain(part).chain(twice)
     }
 
     fn allowance(&self) -> Allowance {
@@ -301,40 +376,6 @@ impl ConfigFile {
             Some(format!("{key}: {number} is out of range: write 1 to {ALLOWANCE_MAX}"))
         })
     }
-}
-
-/// Files that are named and not there.
-fn missing_files(tls: &ServerFiles) -> Vec<String> {
-    let named = match &tls.client_crl {
-        CrlFile::Named(path) => Some(("client_crl", path)),
-        CrlFile::IfThere(_) => None,
-    };
-    [("certificate", &tls.certificate_pem), ("key", &tls.key_pem), ("client_ca", &tls.client_ca_pem)]
-        .into_iter()
-        .chain(named)
-        .filter(|(_, file)| !file.is_file())
-        .map(|(key, file)| {
-            let file = file.display();
-            format!(
-                "{key}: there is no file {file}: name another one, or run `pointbridge bootstrap` to make it"
-            )
-        })
-        .collect()
-}
-
-/// Reads the fingerprints of authorities that may be without a list, as `sha256sum`, browsers and OpenSSL print them.
-fn exempt(texts: &[String], mistakes: &mut Vec<String>) -> BTreeSet<Fingerprint> {
-    let mut found = BTreeSet::new();
-    for text in texts {
-        let digits = text.replace(':', "").to_ascii_lowercase();
-        match data_encoding::HEXLOWER.decode(digits.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok()) {
-            Some(fingerprint) => drop(found.insert(fingerprint)),
-            None => mistakes.push(format!(
-                "allow_ca_without_crl: {text:?} is no SHA-256 fingerprint: write the 64 hex digits of the CA's certificate"
-            )),
-        }
-    }
-    found
 }
 
 /// Everything that is wrong with a configuration, each with its key (before the first colon, but for a place before it) and
@@ -383,6 +424,8 @@ mod tests {
             lame_duck_seconds: Some(21),
             log: Some("pointbridge=loud".into()),
             client_crl: Some("gone.pem".into()),
+            otlp_endpoint: Some("https://user:word@collector.example:4317".into()),
+            traces_per_million: Some(MILLION + 1),
             allow_ca_without_crl: Some(vec!["00:11".into()]),
             ..ConfigFile::default()
         };
@@ -399,7 +442,10 @@ mod tests {
             "rate_per_second",
             "rate_burst",
             "calls_in_flight_max",
+            "otlp_endpoint",
+            "traces_per_million",
         ];
+        assert!(!told.contains("word"), "a password is not repeated: {told}");
         for key in keys {
             assert!(told.contains(&format!("\n  {key}: ")), "{told}");
         }

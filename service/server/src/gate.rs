@@ -20,7 +20,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Body as HttpBody;
@@ -30,16 +30,18 @@ use tokio::time::timeout_at;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
+use tracing::Instrument;
 
 use self::activity::Activity;
 use self::request_body::Metered;
 use self::response_body::Held;
-use crate::authz::{TABLE, authorize, caller};
+use crate::authz::{authorize, caller};
 use crate::deadline;
 use crate::limits::{Admission, Allowance, CallLimits};
 use crate::peer::{PeerCertificate, PeerInfo};
 use crate::refusals::{self, Kind, Source};
 use crate::status;
+use crate::telemetry::call::Call;
 
 /// What the paths of the hub's own methods begin with.
 const OURS: &str = "/pointbridge.";
@@ -132,15 +134,16 @@ where
     }
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
-        let started = Instant::now();
+        let seen = Call::begin(request.uri().path(), request.headers());
+        let span = seen.span();
         // The one that was asked whether it is ready must be the one that is called.
         let fresh = self.inner.clone();
         let inner = std::mem::replace(&mut self.inner, fresh);
         let keeper = Arc::clone(&self.keeper);
         let knock = Knock::of(&request);
         let allowed = deadline::of_call(request.headers());
-        Box::pin(async move {
-            let (path, source) = (knock.path.clone(), knock.source.clone());
+        let answer = async move {
+            let source = knock.source.clone();
             let until = tokio::time::Instant::now() + allowed;
             let answered = match timeout_at(until, keeper.let_in(knock)).await {
                 Ok(Ok(let_in)) => {
@@ -160,9 +163,12 @@ where
             };
             let said = Status::from_header_map(response.headers());
             let unreadable = said.as_ref().and_then(status::of_unreadable);
-            log(&path, &source, unreadable.as_ref().or(said.as_ref()), started);
+            let status = unreadable.as_ref().or(said.as_ref());
+            log(&seen, &source, status);
+            seen.end(status);
             Ok(unreadable.map_or(response, Status::into_http))
-        })
+        };
+        Box::pin(answer.instrument(span))
     }
 }
 
@@ -271,9 +277,9 @@ where
 
 /// Successes are detail. Refusals are for callers to see to, and our own faults are errors: both are told as often as
 /// [`refusals`] lets them.
-fn log(path: &str, source: &Source, status: Option<&Status>, started: Instant) {
-    let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    let method = if TABLE.iter().any(|row| row.method == path) { path } else { "unknown" };
+fn log(call: &Call, source: &Source, status: Option<&Status>) {
+    let elapsed_us = u64::try_from(call.took().as_micros()).unwrap_or(u64::MAX);
+    let method = call.method();
     let Some(status) = status.filter(|status| status.code() != Code::Ok) else {
         return tracing::debug!(method, %source, elapsed_us, "served");
     };

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
 use pointbridge_core::time::Timestamp;
-use pointbridge_engine::{Options as EngineOptions, Running};
+use pointbridge_engine::{Engine, Options as EngineOptions, Running};
 use pointbridge_proto::v1::agreement_service_server::AgreementServiceServer;
 use pointbridge_proto::v1::approval_service_server::ApprovalServiceServer;
 use pointbridge_proto::v1::exchange_service_server::ExchangeServiceServer;
@@ -19,6 +20,7 @@ use pointbridge_store::Store;
 use pointbridge_store_sqlite::SqliteStore;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
@@ -33,6 +35,9 @@ use crate::keys::KeyRing;
 use crate::limits::{Allowance, MESSAGE_BYTES_MAX};
 use crate::refusals;
 use crate::rpc::Services;
+use crate::telemetry::endpoint::Readiness;
+use crate::telemetry::instruments::EngineWatch;
+use crate::telemetry::watch::{self as signals, Watched};
 use crate::transport;
 use crate::trust::{self, Trust};
 
@@ -98,6 +103,8 @@ pub struct Ready {
     environment: Environment,
     allowance: Allowance,
     breakage: Breakage,
+    readiness: Readiness,
+    database: PathBuf,
     /// Where it listens.
     pub address: SocketAddr,
 }
@@ -122,8 +129,9 @@ impl Ready {
         let offset = tweaks.clock_offset_seconds.saturating_mul(1_000_000);
         let clock = pointbridge_store_sqlite::system_clock()?;
         let clock = Arc::new(move || moved(clock(), offset));
+        let database = config.data.join(DATABASE_FILE);
         let options = pointbridge_store_sqlite::Options {
-            path: config.data.join(DATABASE_FILE),
+            path: database.clone(),
             clock,
             statement_hook: None,
             readers: 4,
@@ -151,6 +159,8 @@ impl Ready {
             environment: config.environment,
             allowance: config.allowance,
             breakage: Breakage::default(),
+            readiness: Readiness::default(),
+            database,
             address,
         })
     }
@@ -165,6 +175,12 @@ impl Ready {
     #[must_use]
     pub fn breakage(&self) -> Breakage {
         self.breakage.clone()
+    }
+
+    /// Whether the hub serves, for whoever is asked from outside.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        self.readiness.clone()
     }
 
     /// Serves until `stop` resolves, or an invariant turns out broken.
@@ -186,18 +202,22 @@ impl Ready {
             environment,
             allowance,
             breakage,
+            readiness,
+            database,
             address,
         } = self;
-        let (engine, running) =
-            pointbridge_engine::start(Arc::clone(&store), EngineOptions::new(Arc::new(draw_seed)));
+        let (engine, running) = start_engine(&store);
         breakage.follow(&running);
+        let trust = Arc::clone(&connections.trust);
+        let watched =
+            Watched { store: Arc::clone(&store), engine: engine.clone(), trust, database, environment };
         let (reporter, health) = tonic_health::server::health_reporter();
         let hub = Arc::new(Hub::new(Arc::clone(&store), engine, keys, environment));
         let services = Services::new(Arc::clone(&hub));
         let health = health.max_decoding_message_size(QUESTION_BYTES_MAX);
         let routes = with_reflection(routes(&services).add_service(health), reflection)?;
         drop(services);
-        tell_health(&reporter, ServingStatus::Serving).await;
+        tell_health(&reporter, &readiness, ServingStatus::Serving).await;
 
         let (go_down, going_down) = watch::channel(false);
         let reloading = tokio::spawn(trust::keep_current(Arc::clone(&connections.trust)));
@@ -205,11 +225,13 @@ impl Ready {
         let gated = Gate::new(hub, allowance).layer(routes.prepare());
         let mut transport = tokio::spawn(transport::serve(incoming, gated, times, going_down));
         tracing::info!(%address, "serving");
-        let telling = tokio::spawn(tell_refusals());
+        let mut telling = JoinSet::new();
+        telling.spawn(tell_refusals());
+        telling.spawn(signals::run(watched));
         let mut broken = wait(&running, stop).await;
-        telling.abort();
+        telling.shutdown().await;
         tracing::info!("going down");
-        tell_health(&reporter, ServingStatus::NotServing).await;
+        tell_health(&reporter, &readiness, ServingStatus::NotServing).await;
         if broken.is_none() {
             broken = wait(&running, tokio::time::sleep(lame_duck)).await;
         }
@@ -232,6 +254,12 @@ impl Ready {
         refusals::tell_all();
         Ok(stopped(is_whole, broken))
     }
+}
+
+fn start_engine(store: &Arc<SqliteStore>) -> (Engine, Running) {
+    let options =
+        EngineOptions { observer: Arc::new(EngineWatch), ..EngineOptions::new(Arc::new(draw_seed)) };
+    pointbridge_engine::start(Arc::clone(store), options)
 }
 
 /// How the hub stopped. What is broken goes before everything else.
@@ -264,7 +292,8 @@ fn services_by_name() -> impl Iterator<Item = &'static str> {
     std::iter::once("").chain(ours)
 }
 
-async fn tell_health(reporter: &HealthReporter, status: ServingStatus) {
+async fn tell_health(reporter: &HealthReporter, readiness: &Readiness, status: ServingStatus) {
+    readiness.set(status == ServingStatus::Serving);
     for service in services_by_name() {
         reporter.set_service_status(service, status).await;
     }

@@ -26,6 +26,8 @@ use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use crate::telemetry::instruments::instruments;
+
 /// A store that fails does so for every read.
 static UNREAD: Sampler = Sampler::new();
 
@@ -33,7 +35,7 @@ static UNREAD: Sampler = Sampler::new();
 static TOLD: AtomicU32 = AtomicU32::new(0);
 
 /// 2³² divided by the golden ratio: its multiples, taken modulo 2³², spread as evenly as a sequence of any length can.
-const GOLDEN: u32 = 2_654_435_769;
+pub(crate) const GOLDEN: u32 = 2_654_435_769;
 
 /// A limit that a call would have broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,6 +140,9 @@ pub fn of_failure(failure: &Failure) -> Status {
 /// The status of a read that failed.
 #[must_use]
 pub fn of_read_error(error: &StoreError) -> Status {
+    if let Some(instruments) = instruments() {
+        instruments.store_failed("read", error);
+    }
     if let Some(left_out) = UNREAD.admit() {
         tracing::error!(error = %error, left_out, "a read failed");
     }

@@ -24,6 +24,7 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::{CertificateDer, UnixTime};
 
+pub use self::expiry::End;
 pub use self::reload::{POLL_INTERVAL, keep_current};
 pub use self::verifier::Distrust;
 

@@ -8,6 +8,8 @@
 
 mod audit;
 mod error;
+mod pulse;
+pub mod trace;
 mod view;
 
 use std::future::Future;
@@ -18,6 +20,7 @@ use pointbridge_core::world::{Changes, FactQuery, Facts, Footprint, World};
 
 pub use audit::{AuditApproval, AuditCertificate, AuditLeg, AuditPin, AuditRevocation, AuditRow, AuditSide};
 pub use error::StoreError;
+pub use pulse::Pulse;
 pub use view::{
     Admission, AgreementView, ConsentListKey, ConsentView, EndView, ExchangeFilter, ExchangeView,
     ExchangeWithReversals, LinkedMembership, LotView, MembershipName, MembershipView, Page, Paged,
@@ -64,6 +67,12 @@ pub trait Store: Views + Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`].
     fn due(&self, limit: u32) -> impl Future<Output = Result<Vec<Due>, StoreError>> + Send;
+
+    /// What is open at the moment. Its cost grows with what is open, and not with what is kept.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn pulse(&self) -> impl Future<Output = Result<Pulse, StoreError>> + Send;
 
     /// Shows every row that the check reads, on one snapshot, in the order of [`AuditRow`]'s variants and within each by
     /// key. Answers with the latest time that a batch which wrote was decided on, and never with the clock: a batch that wrote

@@ -11,7 +11,7 @@ use pointbridge_core::world::{
     AccountNeed, ConsentFact, ExchangeFact, FactQuery, Facts, Footprint, KnownRequest, LinkCodeFact,
     MembershipFact, World,
 };
-use pointbridge_store::{Due, StoreError};
+use pointbridge_store::{Due, Pulse, StoreError};
 
 use super::standing;
 use super::state::{Reservation, State};
@@ -188,4 +188,15 @@ pub(super) fn due(state: &State, now: Timestamp, limit: usize) -> Vec<Due> {
     let accounts: BTreeSet<_> = first.into_iter().map(|(membership, expiry)| (expiry, membership)).collect();
     let holds = holds.into_iter().take(limit).map(|(_, id)| Due::Hold(id));
     holds.chain(accounts.into_iter().take(limit).map(|(_, id)| Due::Lots(id))).collect()
+}
+
+/// What is open at the moment.
+pub(super) fn pulse(state: &State, now: Timestamp) -> Pulse {
+    let open = || state.reservations.values().filter(|reservation| !reservation.state.is_final());
+    Pulse {
+        holds_open: i64::try_from(open().count()).unwrap_or(i64::MAX),
+        oldest_hold_at: open().map(|reservation| reservation.prepared.prepared_at).min(),
+        first_hold_ends_at: open().map(|reservation| reservation.prepared.hold_expires_at).min(),
+        now,
+    }
 }

@@ -13,7 +13,7 @@ use super::{DataArgs, EXIT_BROKEN, out};
 use crate::config::{ConfigFile, Environment};
 use crate::manager;
 use crate::serve::{Breakage, Ready, STOP_MAX, Stopped, Tweaks};
-use crate::telemetry;
+use crate::telemetry::{LogFormat, Telemetry};
 
 /// SIGXFSZ, which a write beyond the process's limit of file sizes raises, and which ends a process that does not take it.
 const FILE_TOO_LARGE: i32 = 25;
@@ -49,6 +49,18 @@ pub(super) struct ServeArgs {
     /// What to log: error, warn, info, debug, or levels by module.
     #[arg(long, env = "POINTBRIDGE_LOG", value_name = "FILTER")]
     log: Option<String>,
+    /// How log lines look: json or text. json if nothing else says so.
+    #[arg(long, env = "POINTBRIDGE_LOG_FORMAT", value_name = "FORMAT")]
+    log_format: Option<Said<LogFormat>>,
+    /// Address and port to serve metrics and plain health on, without TLS. Not served if nothing says so.
+    #[arg(long, env = "POINTBRIDGE_METRICS_LISTEN", value_name = "ADDRESS:PORT")]
+    metrics_listen: Option<Said<SocketAddr>>,
+    /// The OpenTelemetry collector beside the hub, as http://ADDRESS:PORT. Nothing is sent if nothing says so.
+    #[arg(long, env = "POINTBRIDGE_OTLP_ENDPOINT", value_name = "URL")]
+    otlp_endpoint: Option<String>,
+    /// How many of a million calls are traced, 10000 if nothing else says so.
+    #[arg(long, env = "POINTBRIDGE_TRACES_PER_MILLION", value_name = "CALLS")]
+    traces_per_million: Option<Said<u32>>,
     /// Whether callers may list services by reflection, as grpcurl does. On if nothing else says so.
     #[arg(long, env = "POINTBRIDGE_REFLECTION", value_name = "BOOL")]
     reflection: Option<Said<bool>>,
@@ -87,6 +99,10 @@ impl ServeArgs {
             allow_ca_without_crl: args.allow_ca_without_crl,
             lame_duck_seconds: usable("lame_duck_seconds", args.lame_duck_seconds, &mut wrong),
             log: args.log,
+            log_format: usable("log_format", args.log_format, &mut wrong),
+            metrics_listen: usable("metrics_listen", args.metrics_listen, &mut wrong),
+            otlp_endpoint: args.otlp_endpoint,
+            traces_per_million: usable("traces_per_million", args.traces_per_million, &mut wrong),
             reflection: usable("reflection", args.reflection, &mut wrong),
             rate_per_second: usable("rate_per_second", args.rate_per_second, &mut wrong),
             rate_burst: usable("rate_burst", args.rate_burst, &mut wrong),
@@ -111,7 +127,7 @@ fn usable<T>(key: &str, said: Option<Said<T>>, wrong: &mut Vec<String>) -> Optio
 pub(super) async fn run(given: Sourced<ServeArgs>) -> anyhow::Result<ExitCode> {
     let config = given.effective()?.config?;
     let args = given.args;
-    telemetry::start_logging(config.log.as_deref())?;
+    let mut signals = Telemetry::start(&config.signals).await?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -122,6 +138,10 @@ pub(super) async fn run(given: Sourced<ServeArgs>) -> anyhow::Result<ExitCode> {
         connection_age: args.connection_age_seconds.map(Duration::from_secs),
     };
     let ready = Ready::prepare(config, tweaks).await?;
+    if let Some(endpoint) = signals.take_endpoint() {
+        tracing::info!(address = %endpoint.address, "metrics and plain health are served");
+        tokio::spawn(endpoint.serve(ready.readiness()));
+    }
     out::line(format_args!("listening on {}", ready.address));
     manager::tell_ready(ready.address);
     let living = tokio::spawn(manager::show_life());
@@ -143,6 +163,7 @@ pub(super) async fn run(given: Sourced<ServeArgs>) -> anyhow::Result<ExitCode> {
     let stopped = ready.serve(stop).await?;
     reloading.abort();
     living.abort();
+    signals.stop().await;
     Ok(match stopped {
         Stopped::Asked | Stopped::Hard => ExitCode::SUCCESS,
         Stopped::Broken(_) => ExitCode::from(EXIT_BROKEN),

@@ -242,7 +242,7 @@ mod tests {
     }
 
     /// Keys without a default, and nobody says so by accident.
-    const WITHOUT_DEFAULT: [&str; 1] = ["trust_domain"];
+    const WITHOUT_DEFAULT: [&str; 3] = ["trust_domain", "metrics_listen", "otlp_endpoint"];
 
     #[test]
     fn every_key_tells_its_default() {

@@ -53,6 +53,41 @@ struct Item {
     whose: String,
 }
 
+/// What comes to its end, for whoever counts the days.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// `server`, `authority` or `crl`.
+    pub kind: &'static str,
+    /// The hub, or the authority's name.
+    pub whose: String,
+    /// Until then; below zero once it is over.
+    pub seconds_left: i64,
+}
+
+impl Trust {
+    /// The ends of the hub's certificate, of each authority and of each revocation list; of several of one name the first.
+    #[must_use]
+    pub fn ends(&self) -> Vec<End> {
+        let now = seconds(UnixTime::now());
+        let mut first: HashMap<(&'static str, String), i64> = HashMap::new();
+        for (item, validity) in items(&self.state()) {
+            let left = validity.until.saturating_sub(now);
+            first.entry((item.kind(), item.whose)).and_modify(|one| *one = left.min(*one)).or_insert(left);
+        }
+        first.into_iter().map(|((kind, whose), seconds_left)| End { kind, whose, seconds_left }).collect()
+    }
+}
+
+impl Item {
+    fn kind(&self) -> &'static str {
+        match self.what {
+            "server certificate" => "server",
+            "revocation list" => "crl",
+            _ => "authority",
+        }
+    }
+}
+
 /// What was told, and when.
 #[derive(Debug, Default)]
 pub(super) struct Notices(HashMap<Item, (Grade, Instant)>);

@@ -35,7 +35,7 @@ mod tests;
 
 use pointbridge_core::time::Timestamp;
 use pointbridge_core::world::{Changes, FactQuery, Facts, Footprint, World};
-use pointbridge_store::{AuditRow, Due, Store, StoreError};
+use pointbridge_store::{AuditRow, Due, Pulse, Store, StoreError};
 
 pub use open::SqliteStore;
 pub use options::{Clock, Options, StatementHook, system_clock};
@@ -56,6 +56,11 @@ impl Store for SqliteStore {
     async fn due(&self, limit: u32) -> Result<Vec<Due>, StoreError> {
         let mut reader = self.engine_reader().await?;
         due::read(&mut reader.session(), self.time(), limit).await
+    }
+
+    async fn pulse(&self) -> Result<Pulse, StoreError> {
+        let mut reader = self.reader().await?;
+        due::pulse(&mut reader.session(), self.time()).await
     }
 
     async fn audit(&self, visit: &mut (dyn FnMut(AuditRow) + Send)) -> Result<Timestamp, StoreError> {

@@ -10,13 +10,14 @@
 //! The writer's statements `begin` and `commit` are plain text rather than sqlx's transaction, because SQLite ends a
 //! transaction itself after some errors, which sqlx's count of nested transactions does not see.
 
-use pointbridge_store::StoreError;
+use pointbridge_store::{StoreError, trace};
 use serde::Serialize;
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Sqlite, SqliteConnection};
 use tokio::sync::OwnedMutexGuard;
 use tokio_stream::StreamExt;
+use tracing::{Instrument, Span};
 
 use crate::error;
 use crate::keys;
@@ -55,8 +56,8 @@ impl<'c> Session<'c> {
         sql: &'static str,
         binds: Vec<Bind>,
     ) -> Result<Vec<SqliteRow>, StoreError> {
-        self.show(sql);
-        bound(sql, binds).fetch_all(&mut *self.conn).await.map_err(error::of)
+        let span = self.show(sql);
+        bound(sql, binds).fetch_all(&mut *self.conn).instrument(span).await.map_err(error::of)
     }
 
     /// Runs a statement that takes one array and answers with its rows. An empty array needs no statement.
@@ -79,14 +80,14 @@ impl<'c> Session<'c> {
         sql: &'static str,
         binds: Vec<Bind>,
     ) -> Result<Option<SqliteRow>, StoreError> {
-        self.show(sql);
-        bound(sql, binds).fetch_optional(&mut *self.conn).await.map_err(error::of)
+        let span = self.show(sql);
+        bound(sql, binds).fetch_optional(&mut *self.conn).instrument(span).await.map_err(error::of)
     }
 
     /// Runs a statement and answers with how many rows it changed.
     pub(crate) async fn run(&mut self, sql: &'static str, binds: Vec<Bind>) -> Result<u64, StoreError> {
-        self.show(sql);
-        let done = bound(sql, binds).execute(&mut *self.conn).await.map_err(error::of)?;
+        let span = self.show(sql);
+        let done = bound(sql, binds).execute(&mut *self.conn).instrument(span).await.map_err(error::of)?;
         Ok(done.rows_affected())
     }
 
@@ -96,6 +97,7 @@ impl<'c> Session<'c> {
         sql: &'static str,
         visit: &mut (dyn FnMut(&SqliteRow) -> Result<(), StoreError> + Send),
     ) -> Result<(), StoreError> {
+        // Read for the check alone, which nobody traces.
         self.show(sql);
         let mut rows = sqlx::query(sql).fetch(&mut *self.conn);
         while let Some(row) = rows.next().await {
@@ -104,11 +106,17 @@ impl<'c> Session<'c> {
         Ok(())
     }
 
-    fn show(&self, sql: &str) {
-        if let Some(hook) = self.hook {
-            hook(sql);
-        }
+    fn show(&self, sql: &str) -> Span {
+        shown(self.hook, sql)
     }
+}
+
+/// Shows a statement to the hook, and begins its span where it is traced.
+fn shown(hook: Option<&StatementHook>, sql: &str) -> Span {
+    if let Some(hook) = hook {
+        hook(sql);
+    }
+    trace::statement("sqlite", sql)
 }
 
 fn bound(sql: &'static str, binds: Vec<Bind>) -> Query<'static, Sqlite, SqliteArguments> {
@@ -185,10 +193,8 @@ impl<'c> Transaction<'c> {
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
         let hook = self.hook;
         let writer = self.writer.as_mut().ok_or_else(|| error::broken("a transaction without a writer"))?;
-        if let Some(hook) = hook {
-            hook("commit");
-        }
-        sqlx::query("commit").execute(&mut writer.conn).await.map_err(error::of_commit)?;
+        let span = shown(hook, "commit");
+        sqlx::query("commit").execute(&mut writer.conn).instrument(span).await.map_err(error::of_commit)?;
         writer.may_be_open = false;
         Ok(())
     }
