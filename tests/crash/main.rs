@@ -27,6 +27,7 @@ mod raw;
 mod scene;
 
 mod alliance;
+mod backups;
 mod damage;
 mod diary;
 mod faults;

@@ -20,6 +20,7 @@ mod approvals;
 mod binary;
 mod config;
 mod credentials;
+mod doctor;
 mod drain;
 mod dry_runs;
 mod exchanges;

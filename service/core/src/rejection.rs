@@ -162,6 +162,8 @@ reasons! {
     TooManyLots = "TOO_MANY_LOTS", Precondition;
     /// The membership or the initiator has as many live holds as allowed.
     HoldLimit = "HOLD_LIMIT", Exhausted;
+    /// The quote was made before the hub was restored from a backup.
+    EpochChanged = "EPOCH_CHANGED", Precondition;
     /// The quote's time is over.
     QuoteExpired = "QUOTE_EXPIRED", Precondition;
     /// The quote has made its exchange.

@@ -37,7 +37,10 @@ fn claims(attempt: &mut Prepare) -> &mut Claims {
 /// The quote, the agreement and the two ends.
 fn of_the_ends() -> Vec<Flaw<PrepareExchange>> {
     vec![
-        flaw("invalid", Reason::QuoteInvalid, "quote_token", |a| claims(a).epoch += 1),
+        flaw("invalid", Reason::QuoteInvalid, "quote_token", |a| {
+            claims(a).initiator = fixture::code("market");
+        }),
+        flaw("of another epoch", Reason::EpochChanged, "quote_token", |a| claims(a).epoch += 1),
         flaw("expired", Reason::QuoteExpired, "quote_token", |a| {
             claims(a).expires_at = a.scene.world.now;
         }),

@@ -1,13 +1,16 @@
 //! The command line. `--help` on each command is enough to use it.
 
+mod backup;
 mod bootstrap;
 mod check;
 mod config;
+mod doctor;
 mod health;
 mod keys;
 mod migrate;
 mod out;
 mod pki;
+mod restore;
 mod serve;
 mod sourced;
 
@@ -15,6 +18,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Ends the process when an invariant is broken: nothing may go on then.
 const EXIT_BROKEN: u8 = 70;
@@ -61,6 +65,28 @@ enum Command {
     Check(check::CheckArgs),
     /// Bring the database's schema up to date. `serve` does the same at its start.
     Migrate(migrate::MigrateArgs),
+    /// Copy the database, of a hub that serves too, and prove that the copy is whole.
+    ///
+    /// The copy is of one moment and has no keys in it. A manifest beside it says what is in it.
+    Backup(backup::BackupArgs),
+    /// Put a backup in the place of the database of a hub that does not serve.
+    ///
+    /// Proves the backup first, begins a new epoch, so that quotes of before are worth nothing, and shuts out again who was
+    /// shut out after the backup. What was there stays beside it. Says what is lost, and asks for --accept first.
+    Restore(restore::RestoreArgs),
+    /// Look a hub over: certificates, clock, disk, rights, keys, database, address.
+    ///
+    /// Takes the flags of `serve`. Each finding says what to do. Exit code 1 where something must be mended; with --strict
+    /// also where something should be looked at.
+    Doctor(doctor::DoctorArgs),
+}
+
+/// SIGXFSZ, which a write beyond the process's limit of file sizes raises, and which ends a process that does not take it.
+const FILE_TOO_LARGE: i32 = 25;
+
+/// Takes the signal for as long as the answer lives, so that such a write fails like one on a full disk.
+fn take_limit_of_file_sizes() -> std::io::Result<Signal> {
+    signal(SignalKind::from_raw(FILE_TOO_LARGE))
 }
 
 /// The folder that holds everything of a hub.
@@ -99,6 +125,9 @@ impl Cli {
             Command::Health(args) => health::run(&args).await,
             Command::Check(args) => check::run(&args).await,
             Command::Migrate(args) => migrate::run(&args).await,
+            Command::Backup(args) => backup::run(&args).await,
+            Command::Restore(args) => restore::run(&args).await,
+            Command::Doctor(args) => doctor::run(&args).await,
         };
         result.unwrap_or_else(|error| {
             out::error(&error);

@@ -132,7 +132,7 @@ impl std::str::FromStr for Environment {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        named::choice(text)
+        choice(text)
     }
 }
 

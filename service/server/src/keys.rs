@@ -45,6 +45,8 @@ const QUOTE_KEYS_MAX: usize = 2;
 const QUOTE_DOMAIN: &[u8] = b"pointbridge quote token v1\0";
 const LINK_CODE_DOMAIN: &[u8] = b"pointbridge link code v1\0";
 const LINK_CODE_HASH_DOMAIN: &[u8] = b"pointbridge link code hash v1\0";
+const KEY_CHECK_DOMAIN: &[u8] = b"pointbridge key check v1\0";
+const KEY_CHECK_BYTES: usize = 8;
 
 /// The digits of link codes: no I, L, O or U, which people misread or which spell words.
 const LINK_CODE_DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -241,13 +243,35 @@ impl KeyRing {
     /// code being stored.
     #[must_use]
     pub fn link_code(&self, id: [u8; 16]) -> String {
+        write_link_code(self.link_code_bits(id))
+    }
+
+    /// Whether a link code was made with these keys, by its id and by what the store keeps of it.
+    #[must_use]
+    pub fn made_link_code(&self, id: [u8; 16], hash: [u8; 32]) -> bool {
+        link_code_hash(self.link_code_bits(id)) == hash
+    }
+
+    /// The versions of the quote keys, the current one first.
+    #[must_use]
+    pub fn quote_key_versions(&self) -> Vec<u8> {
+        self.quote_keys.iter().map(|key| key.version).collect()
+    }
+
+    /// By what one knows the link-code key again without having it: 16 hexadecimal digits that tell nothing of the key.
+    #[must_use]
+    pub fn link_code_key_check(&self) -> String {
+        let tag = hmac::sign(&self.link_code_key, KEY_CHECK_DOMAIN);
+        HEXLOWER.encode(tag.as_ref().get(..KEY_CHECK_BYTES).unwrap_or_default())
+    }
+
+    fn link_code_bits(&self, id: [u8; 16]) -> [u8; 16] {
         let mut context = hmac::Context::with_key(&self.link_code_key);
         context.update(LINK_CODE_DOMAIN);
         context.update(&id);
         let tag = context.sign();
         // The first 16 of 32 bytes; a tag of this length always has them.
-        let bits = tag.as_ref().first_chunk::<16>().copied().unwrap_or_default();
-        write_link_code(bits)
+        tag.as_ref().first_chunk::<16>().copied().unwrap_or_default()
     }
 
     fn from_file(file: &KeyFile) -> Result<Self, &'static str> {

@@ -6,10 +6,12 @@
 pub mod acceptor;
 pub mod admission;
 pub mod authz;
+pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod deadline;
 pub mod demo;
+pub mod doctor;
 pub mod gate;
 pub mod hub;
 pub mod keys;

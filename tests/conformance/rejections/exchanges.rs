@@ -69,7 +69,7 @@ pub(super) async fn quotes<S: Store>(hub: &Hub<S>) -> Seen {
     let lines = [
         ("forged", hub.script.ask(&till(&scene.airline), forged), Reason::QuoteInvalid),
         ("another's", stolen, Reason::QuoteInvalid),
-        ("of an epoch before a restore", ask(hub, restored), Reason::QuoteInvalid),
+        ("of an epoch before a restore", ask(hub, restored), Reason::EpochChanged),
         ("over", ask(hub, over), Reason::QuoteExpired),
         ("used", ask(hub, used), Reason::QuoteUsed),
         ("no such version", ask(hub, nothing), Reason::AgreementNotActive),

@@ -39,6 +39,7 @@ rejections! {
     /// [`AmountRejection`](crate::quote::AmountRejection).
     pub enum PrepareExchangeRejection {
         QuoteInvalid => QuoteInvalid at "quote_token", "the token is not a quote that this hub made for you: take a new quote with QuoteExchange";
+        EpochChanged => EpochChanged at "quote_token", "the hub was restored from a backup since the quote was made: take a new quote, and look up with GetExchange what became of exchanges of then";
         QuoteExpired => QuoteExpired at "quote_token", "the quote is over: take a new one with QuoteExchange";
         QuoteUsed => QuoteUsed at "quote_token", "the quote has made its exchange: retry with the request_id of then, or take a new quote";
         NotActive => AgreementNotActive, "the two partners have no agreement in force for this direction: propose one, or have a proposal accepted";
@@ -121,12 +122,14 @@ impl PrepareExchange {
             let source = world.memberships.get(&claims.source);
             source.is_none_or(|source| source.partner == claims.initiator)
         };
-        let claims = self.claims.as_ref().filter(|claims| {
-            context.caller.partner() == Some(&claims.initiator)
-                && claims.epoch == world.epoch
-                && is_home(claims)
-        });
+        let claims = self
+            .claims
+            .as_ref()
+            .filter(|claims| context.caller.partner() == Some(&claims.initiator) && is_home(claims));
         let claims = claims.ok_or(PrepareExchangeRejection::QuoteInvalid)?;
+        if claims.epoch != world.epoch {
+            return Err(PrepareExchangeRejection::EpochChanged.into());
+        }
         if claims.expires_at <= world.now {
             return Err(PrepareExchangeRejection::QuoteExpired.into());
         }

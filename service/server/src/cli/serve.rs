@@ -9,14 +9,11 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::sourced::{Said, Sourced};
-use super::{DataArgs, EXIT_BROKEN, out};
+use super::{DataArgs, EXIT_BROKEN, out, take_limit_of_file_sizes};
 use crate::config::{ConfigFile, Environment};
 use crate::manager;
 use crate::serve::{Breakage, Ready, STOP_MAX, Stopped, Tweaks};
 use crate::telemetry::{LogFormat, Telemetry};
-
-/// SIGXFSZ, which a write beyond the process's limit of file sizes raises, and which ends a process that does not take it.
-const FILE_TOO_LARGE: i32 = 25;
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct ServeArgs {
@@ -132,7 +129,7 @@ pub(super) async fn run(given: Sourced<ServeArgs>) -> anyhow::Result<ExitCode> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
     // Taken, so that such a write fails like one on a full disk, and the hub goes on reading.
-    let _too_large = signal(SignalKind::from_raw(FILE_TOO_LARGE))?;
+    let _too_large = take_limit_of_file_sizes()?;
     let tweaks = Tweaks {
         clock_offset_seconds: args.clock_offset_seconds,
         connection_age: args.connection_age_seconds.map(Duration::from_secs),

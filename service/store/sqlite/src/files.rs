@@ -20,22 +20,22 @@ use crate::session::Session;
 /// What SQLite calls `synchronous = full`.
 const FULL: i64 = 2;
 
-fn beside(path: &Path, ending: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(OsStr::new(ending));
     name.into()
 }
 
-fn log_of(path: &Path) -> PathBuf {
+pub(crate) fn log_of(path: &Path) -> PathBuf {
     beside(path, "-wal")
 }
 
-fn mark_of(path: &Path) -> PathBuf {
+pub(crate) fn mark_of(path: &Path) -> PathBuf {
     beside(path, "-open")
 }
 
 /// Whether a hub that did not end in order has left no log.
-fn is_bereft(path: &Path) -> bool {
+pub(crate) fn is_bereft(path: &Path) -> bool {
     mark_of(path).exists() && !log_of(path).exists()
 }
 

@@ -4,6 +4,7 @@
 //! open ──► schema (migrations)            session  one statement at a time, with its text shown to the hook
 //! transact ──► load (footprint → World) ──► decide ──► write (Changes → tables) ──► commit
 //! facts · view/<noun> · due · audit       reads, on connections of their own
+//! copies (of a live database) · replacing (it by one of them) · lock (who replaces is alone)
 //! ```
 //!
 //! The database is in WAL mode with `synchronous = full`: what a commit answered is on the disk, and readers never wait for
@@ -14,14 +15,17 @@
 
 mod audit;
 mod columns;
+mod copies;
 mod due;
 mod error;
 mod facts;
 mod files;
 mod keys;
 mod load;
+mod lock;
 mod open;
 mod options;
+mod replacing;
 mod rows;
 mod schema;
 mod session;
@@ -37,8 +41,11 @@ use pointbridge_core::time::Timestamp;
 use pointbridge_core::world::{Changes, FactQuery, Facts, Footprint, World};
 use pointbridge_store::{AuditRow, Due, Pulse, Store, StoreError};
 
+pub use copies::{Contents, Extent, LinkCodeMade, Still, contents, copy, extent};
+pub use lock::Lock;
 pub use open::SqliteStore;
 pub use options::{Clock, Options, StatementHook, system_clock};
+pub use replacing::{Ending, Missing, Tail, begin_epoch, replace, settle};
 
 impl Store for SqliteStore {
     async fn facts(&self, query: &FactQuery) -> Result<Facts, StoreError> {

@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 
 use crate::error;
 use crate::files::{self, Mark};
+use crate::lock::Lock;
 use crate::options::{Clock, Options, StatementHook};
 use crate::rows::Cells;
 use crate::schema;
@@ -53,8 +54,9 @@ pub struct SqliteStore {
     engine_readers: SqlitePool,
     time: Time,
     hook: Option<StatementHook>,
-    /// Goes last.
     mark: Mark,
+    /// Goes last.
+    lock: Option<Lock>,
 }
 
 impl SqliteStore {
@@ -65,6 +67,7 @@ impl SqliteStore {
     /// migrations that this program does not know. [`StoreError::Unavailable`] where the file cannot be opened.
     pub async fn open(options: Options) -> Result<Self, StoreError> {
         let Options { path, clock, statement_hook, readers, migrate } = options;
+        let lock = if migrate { Some(Lock::shared(&path)?) } else { Lock::shared_if_writable(&path)? };
         if migrate {
             files::require_log(&path)?;
             files::require_contents(&path)?;
@@ -77,10 +80,28 @@ impl SqliteStore {
         let mark = if migrate { Mark::leave(&path)? } else { foreign };
         let writer = Arc::new(Mutex::new(Writer { conn, may_be_open: false }));
         found(&writer, &clock).await.map_err(|error| files::explained(&path, error))?;
-        let engine_readers = readers_of(&path, ENGINE_READERS).await?;
-        let readers = readers_of(&path, readers).await?;
+        let reading = || common(&path).read_only(true);
+        let engine_readers = readers_of(reading(), ENGINE_READERS).await?;
+        let readers = readers_of(reading(), readers).await?;
         let time = Time::new(clock);
-        Ok(Self { writer, readers, engine_readers, time, hook: statement_hook, mark })
+        Ok(Self { writer, readers, engine_readers, time, hook: statement_hook, mark, lock })
+    }
+
+    /// Opens a copy that nobody writes to, for reading alone: no file is made beside it and no byte of it changes.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`] without `migrate`.
+    pub async fn open_still(path: &Path, clock: Clock) -> Result<Self, StoreError> {
+        let reading = || common(path).read_only(true).immutable(true);
+        let mut conn = reading().connect().await.map_err(error::of)?;
+        let done = schema::require_current(&mut conn).await;
+        let (conn, ()) = kept(conn, done, path).await?;
+        let mark = Mark::of_another(path);
+        let writer = Arc::new(Mutex::new(Writer { conn, may_be_open: false }));
+        let engine_readers = readers_of(reading(), 1).await?;
+        let readers = readers_of(reading(), 1).await?;
+        let time = Time::new(clock);
+        Ok(Self { writer, readers, engine_readers, time, hook: None, mark, lock: None })
     }
 
     /// Brings the schema of a database up to date, and makes the database where there is none. Nothing happens where it is
@@ -90,6 +111,7 @@ impl SqliteStore {
     /// [`StoreError::Schema`] where the database has migrations that this program does not know, or others under the same
     /// numbers.
     pub async fn migrate(path: &Path) -> Result<(), StoreError> {
+        let _lock = Lock::shared(path)?;
         files::require_log(path)?;
         create_file(path)?;
         let mark = Mark::of_another(path);
@@ -108,6 +130,7 @@ impl SqliteStore {
         if !path.exists() {
             return Ok(schema::all());
         }
+        let _lock = Lock::shared_if_writable(path)?;
         files::require_log(path)?;
         let mark = Mark::of_another(path);
         let mut conn = connect(path).await?;
@@ -115,6 +138,18 @@ impl SqliteStore {
         let (conn, pending) = kept(conn, done, path).await?;
         close(conn, mark).await?;
         Ok(pending)
+    }
+
+    /// Whether a hub that did not end in order has left no log beside the database, so that what it wrote last is lost.
+    #[must_use]
+    pub fn lacks_its_log(path: &Path) -> bool {
+        files::is_bereft(path)
+    }
+
+    /// Whether a hub has the database open, or had when it ended without order.
+    #[must_use]
+    pub fn is_marked_open(path: &Path) -> bool {
+        files::mark_of(path).exists()
     }
 
     /// The store's epoch: 1 in a new store. Quotes of another epoch are worth nothing.
@@ -139,6 +174,7 @@ impl SqliteStore {
             tracing::warn!(%error, "the write-ahead log stays beside the database");
         }
         drop(self.mark);
+        drop(self.lock);
     }
 
     /// The writer, in a transaction.
@@ -164,17 +200,17 @@ impl SqliteStore {
     }
 }
 
-async fn readers_of(path: &Path, count: u32) -> Result<SqlitePool, StoreError> {
+async fn readers_of(options: SqliteConnectOptions, count: u32) -> Result<SqlitePool, StoreError> {
     PoolOptions::<Sqlite>::new()
         .max_connections(count.max(1))
         .acquire_timeout(READER_WAIT)
         .test_before_acquire(false)
-        .connect_with(common(path).read_only(true))
+        .connect_with(options)
         .await
         .map_err(error::of)
 }
 
-fn common(path: &Path) -> SqliteConnectOptions {
+pub(crate) fn common(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(false)
@@ -188,7 +224,7 @@ fn common(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-async fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
+pub(crate) async fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
     let options = common(path)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
@@ -208,7 +244,7 @@ async fn make_current(conn: &mut SqliteConnection, migrate: bool) -> Result<(), 
 
 /// The connection with what was done on it. Where that failed, the connection is closed before it is told, so that whoever
 /// looks at the files next finds the log either there or moved into the database.
-async fn kept<T>(
+pub(crate) async fn kept<T>(
     conn: SqliteConnection,
     done: Result<T, StoreError>,
     path: &Path,
@@ -223,7 +259,7 @@ async fn kept<T>(
 }
 
 /// Closes a connection that may be the last one.
-async fn close(conn: SqliteConnection, mark: Mark) -> Result<(), StoreError> {
+pub(crate) async fn close(conn: SqliteConnection, mark: Mark) -> Result<(), StoreError> {
     conn.close().await.map_err(error::of)?;
     drop(mark);
     Ok(())

@@ -59,7 +59,7 @@ pub(super) fn partner(text: &str) -> Caller {
     Caller { party: Party::Partner(code(text)), principal: format!("partner/{text}/partner/till-1") }
 }
 
-fn operator() -> Caller {
+pub(super) fn operator() -> Caller {
     Caller { party: Party::Operator, principal: "operator/wang".to_owned() }
 }
 
