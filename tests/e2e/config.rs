@@ -149,8 +149,5 @@ fn two_keys_that_cannot_both_hold_are_a_mistake() {
         run(&["config", "--data", data, "--listen", "127.0.0.1:9", "--metrics-listen", "127.0.0.1:9"]);
     let complaint = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{complaint}");
-    assert!(
-        complaint.contains("--metrics-listen: metrics_listen: ") && complaint.contains("listen"),
-        "{complaint}"
-    );
+    assert_eq!(complaint.matches("--metrics-listen: metrics_listen: ").count(), 1, "{complaint}");
 }

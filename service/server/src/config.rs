@@ -276,10 +276,6 @@ impl ConfigFile {
         mistakes.extend(self.log.as_deref().and_then(telemetry::filter_mistake));
         mistakes.extend(self.allowance_mistakes());
         mistakes.extend(self.signal_mistakes());
-        if self.metrics_listen.is_some_and(|at| at.port() != 0 && Ok(at) == listen) {
-            mistakes
-                .push("metrics_listen: partners are served there (listen): choose another port".to_owned());
-        }
         let allowance = self.allowance();
         let lame_duck_seconds = self.lame_duck_seconds.unwrap_or(LAME_DUCK_SECONDS_DEFAULT);
         if lame_duck_seconds > LAME_DUCK_SECONDS_MAX {
