@@ -149,7 +149,7 @@ impl Hub {
     /// A client whose certificate names `principal`, such as `partner/airline/partner/till-7`.
     pub(crate) async fn client(&self, principal: &str) -> Client {
         let config = self.folder.client_config(PKI_FOLDER, TRUST_DOMAIN, principal, self.address);
-        Client::connect(&config).await.unwrap()
+        Client::bare(&config).await.unwrap()
     }
 
     /// The certificate of a principal, in PEM; issued on first use.
@@ -172,7 +172,7 @@ impl Hub {
     /// A client whose certificate a known authority signed, and that names nobody of this trust domain.
     pub(crate) async fn nobody(&self) -> Client {
         let config = self.folder.client_config(FOREIGN_FOLDER, FOREIGN_DOMAIN, "operator/wang", self.address);
-        Client::connect(&config).await.unwrap()
+        Client::bare(&config).await.unwrap()
     }
 
     /// A client that trusts this hub, with a certificate that only another hub's authority vouches for.
@@ -182,11 +182,8 @@ impl Hub {
         principal: &str,
     ) -> Result<Client, ConnectError> {
         let theirs = other.folder.client_config(PKI_FOLDER, TRUST_DOMAIN, principal, self.address);
-        Client::connect(&ClientConfig {
-            ca_pem: self.folder.path().join(PKI_FOLDER).join("ca.pem"),
-            ..theirs
-        })
-        .await
+        Client::bare(&ClientConfig { ca_pem: self.folder.path().join(PKI_FOLDER).join("ca.pem"), ..theirs })
+            .await
     }
 
     /// The operator's client.

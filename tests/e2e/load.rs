@@ -51,7 +51,7 @@ impl Bystander {
             let mut tally = Tally::default();
             while !stopped.load(Ordering::Relaxed) {
                 tally.connections += 1;
-                match Client::connect(&config).await {
+                match Client::bare(&config).await {
                     Ok(client) => call(&client, &membership, &mut tally).await,
                     Err(error) => tally.failed.push(error.to_string()),
                 }

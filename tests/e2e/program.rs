@@ -158,7 +158,7 @@ impl Serving {
             key_pem: folder.join(format!("{certificate}.key")),
             server_name: None,
         };
-        Client::connect(&config).await
+        Client::bare(&config).await
     }
 
     /// What it logged so far.

@@ -83,9 +83,19 @@ pub(crate) async fn first(
     bytes: Vec<u8>,
     streams: bool,
 ) -> Result<(Vec<u8>, Metadata), Status> {
+    first_of(channel, method, Request::new(bytes), streams).await
+}
+
+/// The same, of a request with headers of its own.
+pub(crate) async fn first_of(
+    channel: Channel,
+    method: &str,
+    request: Request<Vec<u8>>,
+    streams: bool,
+) -> Result<(Vec<u8>, Metadata), Status> {
     let mut grpc = Grpc::new(channel);
     grpc.ready().await.map_err(|error| Status::unavailable(chain(&error)))?;
-    let (request, path): (_, PathAndQuery) = (Request::new(bytes), method.parse().unwrap());
+    let path: PathAndQuery = method.parse().unwrap();
     let explained = |status: Status| match status.source() {
         Some(error) => Status::unavailable(chain(error)),
         None => status,

@@ -8,8 +8,8 @@
 mod cast;
 mod cells;
 mod claims;
-mod recipes;
-mod stage;
+pub(crate) mod recipes;
+pub(crate) mod stage;
 mod statements;
 
 use std::collections::BTreeSet;
@@ -24,13 +24,13 @@ use crate::golden;
 
 /// What the descriptors say of a method.
 #[derive(Clone)]
-struct Method {
-    path: String,
-    descriptor: MethodDescriptorProto,
+pub(crate) struct Method {
+    pub(crate) path: String,
+    pub(crate) descriptor: MethodDescriptorProto,
 }
 
 /// Every method that the hub serves, of the descriptors that it is made from.
-fn methods() -> Vec<Method> {
+pub(crate) fn methods() -> Vec<Method> {
     let sets = [
         pointbridge_proto::FILE_DESCRIPTOR_SET,
         tonic_health::pb::FILE_DESCRIPTOR_SET,

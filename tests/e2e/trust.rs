@@ -81,7 +81,7 @@ impl Stage {
 
     async fn client(&self, hub: &Serving, authority: &str, stem: &str) -> Result<Client, String> {
         let config = config(hub, &self.at("pki").join("ca.pem"), &self.at(authority), stem);
-        Client::connect(&config).await.map_err(|error| error.to_string())
+        Client::bare(&config).await.map_err(|error| error.to_string())
     }
 }
 

@@ -97,7 +97,7 @@ pub(crate) async fn client(hub: &Hub, name: &str) -> Client {
         key_pem: pki.join(format!("{name}.key")),
         server_name: None,
     };
-    Client::connect(&config).await.unwrap()
+    Client::bare(&config).await.unwrap()
 }
 
 async fn program(client: &Client, partner: &str, code: &str) -> String {

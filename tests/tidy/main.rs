@@ -5,6 +5,8 @@
 //! Absent on purpose: what rustfmt, clippy, rustdoc, buf and typos hold already, and any list of exceptions.
 #![cfg(test)]
 
+mod clients;
+mod clients_page;
 mod contract;
 mod docs;
 mod edges;

@@ -85,6 +85,14 @@ pub enum ConnectError {
     },
 }
 
+/// What the files hold.
+#[derive(PartialEq, Eq)]
+pub(crate) struct Pem {
+    authorities: Vec<u8>,
+    certificate: Vec<u8>,
+    key: Zeroizing<Vec<u8>>,
+}
+
 /// A configuration that was read and checked, before anything went over the network.
 #[derive(Debug)]
 pub(crate) struct Target {
@@ -96,16 +104,49 @@ pub(crate) struct Target {
 }
 
 impl Config {
-    /// Reads the files and checks every part.
+    /// The files of a folder as `pointbridge pki` makes it: `ca.pem`, and `<name>.pem` with `<name>.key`, such as
+    /// `partner.airline.partner.till-7.pem`.
+    ///
+    /// ```
+    /// use pointbridge_client::Config;
+    ///
+    /// let config = Config::in_folder("https://127.0.0.1:7443", "hub/pki", "airline");
+    /// assert_eq!(config.key_pem, std::path::Path::new("hub/pki/airline.key"));
+    /// ```
+    #[must_use]
+    pub fn in_folder(endpoint: impl Into<String>, folder: impl AsRef<Path>, name: &str) -> Self {
+        let at = |file: &str| folder.as_ref().join(file);
+        Self {
+            endpoint: endpoint.into(),
+            ca_pem: at("ca.pem"),
+            certificate_pem: at(&format!("{name}.pem")),
+            key_pem: at(&format!("{name}.key")),
+            server_name: None,
+        }
+    }
+
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// Of the authorities, the certificate and the key, the first that cannot be read.
+    pub(crate) fn read(&self) -> Result<Pem, ConnectError> {
+        Ok(Pem {
+            authorities: read(&self.ca_pem)?,
+            certificate: read(&self.certificate_pem)?,
+            key: Zeroizing::new(read(&self.key_pem)?),
+        })
+    }
+
+    /// Checks every part, with what the files hold.
     ///
     /// # Errors
     /// The endpoint, the server name, the authorities, the certificate, the key, in this order.
-    pub(crate) fn target(&self) -> Result<Target, ConnectError> {
+    pub(crate) fn target(&self, pem: &Pem) -> Result<Target, ConnectError> {
         let (uri, host, port) = self.address()?;
         let name = self.server_name.as_deref().unwrap_or(&host);
         let server_name = ServerName::try_from(name.to_owned())
             .map_err(|_| ConnectError::ServerNameMalformed { name: name.to_owned() })?;
-        Ok(Target { uri, port, server_name, tls: self.tls()?, host })
+        Ok(Target { uri, port, server_name, tls: self.tls(pem)?, host })
     }
 
     fn address(&self) -> Result<(Uri, String, u16), ConnectError> {
@@ -122,14 +163,14 @@ impl Config {
         Ok((uri, host, port))
     }
 
-    fn tls(&self) -> Result<Arc<ClientConfig>, ConnectError> {
+    fn tls(&self, pem: &Pem) -> Result<Arc<ClientConfig>, ConnectError> {
         let mut roots = RootCertStore::empty();
-        for authority in certificates(&self.ca_pem)? {
+        for authority in certificates(&self.ca_pem, &pem.authorities)? {
             roots.add(authority).map_err(|_| malformed(&self.ca_pem, "authority's certificate"))?;
         }
-        let chain = certificates(&self.certificate_pem)?;
-        let key = PrivateKeyDer::from_pem_slice(&Zeroizing::new(read(&self.key_pem)?))
-            .map_err(|_| malformed(&self.key_pem, "private key"))?;
+        let chain = certificates(&self.certificate_pem, &pem.certificate)?;
+        let key =
+            PrivateKeyDer::from_pem_slice(&pem.key).map_err(|_| malformed(&self.key_pem, "private key"))?;
         let provider = Arc::new(aws_lc_rs::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13])
@@ -148,9 +189,8 @@ impl Config {
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ConnectError> {
-    let bytes = read(path)?;
-    let found = CertificateDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>();
+fn certificates(path: &Path, bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, ConnectError> {
+    let found = CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, _>>();
     found.ok().filter(|found| !found.is_empty()).ok_or_else(|| malformed(path, "certificate"))
 }
 
@@ -167,6 +207,10 @@ mod tests {
     use rcgen::{CertifiedKey, generate_simple_self_signed};
 
     use super::*;
+
+    fn target(config: &Config) -> Result<Target, ConnectError> {
+        config.target(&config.read()?)
+    }
 
     struct Files {
         _folder: tempfile::TempDir,
@@ -207,7 +251,7 @@ mod tests {
                 server_name: server_name.map(str::to_owned),
                 ..files.config.clone()
             };
-            let target = config.target().unwrap();
+            let target = target(&config).unwrap();
             assert_eq!((target.host.as_str(), target.port), (host, 7443), "{endpoint}");
             assert_eq!(target.server_name.to_str(), verified, "{endpoint}");
         }
@@ -229,16 +273,16 @@ mod tests {
         ];
         for endpoint in cases {
             let config = Config { endpoint: endpoint.to_owned(), ..files.config.clone() };
-            assert!(config.target().is_err(), "{endpoint}");
+            assert!(target(&config).is_err(), "{endpoint}");
         }
         let config = Config { server_name: Some("hub test".to_owned()), ..files.config };
-        assert!(matches!(config.target(), Err(ConnectError::ServerNameMalformed { .. })));
+        assert!(matches!(target(&config), Err(ConnectError::ServerNameMalformed { .. })));
     }
 
     #[test]
     fn tls_speaks_http2_and_resumes_nothing() {
         let files = files();
-        let tls = files.config.target().unwrap().tls;
+        let tls = target(&files.config).unwrap().tls;
         assert_eq!(tls.alpn_protocols, [b"h2".to_vec()]);
         assert!(!tls.enable_early_data);
         let debug = format!("{:?}", tls.resumption);
@@ -260,7 +304,7 @@ mod tests {
             ("does not go with", Config { key_pem: stranger.config.key_pem.clone(), ..files.config.clone() }),
         ];
         for (expected, config) in cases {
-            let said = config.target().unwrap_err().to_string();
+            let said = target(&config).unwrap_err().to_string();
             assert!(said.contains(expected), "{said:?} lacks {expected:?}");
         }
     }

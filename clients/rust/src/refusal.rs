@@ -6,11 +6,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use pointbridge_proto::v1::ErrorReason;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 /// The domain of the hub's own reasons.
 const DOMAIN: &str = "pointbridge";
+
+/// Under which name a status tells the request id that this client filled in.
+pub(crate) const REQUEST_ID_KEY: &str = "pointbridge-request-id";
 
 /// One field that broke a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +34,7 @@ pub struct Refusal {
     pub reason: String,
     /// The sentence for people.
     pub message: String,
-    /// What else the hub said about the reason, by name.
+    /// What else the hub said about the reason, by name; and the [`request_id`](Self::request_id) that this client filled in.
     pub metadata: BTreeMap<String, String>,
     /// The fields that broke a rule, in the request's order.
     pub violations: Vec<Violation>,
@@ -44,15 +48,59 @@ impl Refusal {
     pub fn is(&self, reason: &str) -> bool {
         self.reason == reason
     }
+
+    /// The reason as the API's enum has it, for a `match`; `None` where the hub gave none, or one that is newer than this
+    /// client: then decide by [`code`](Self::code).
+    ///
+    /// ```
+    /// use pointbridge_client::{ErrorReason, Refusal};
+    ///
+    /// fn advice(refusal: &Refusal) -> &'static str {
+    ///     match refusal.error_reason() {
+    ///         Some(ErrorReason::InsufficientPoints) => "too few points",
+    ///         Some(ErrorReason::QuoteExpired | ErrorReason::HoldExpired) => "ask for a new quote",
+    ///         _ if refusal.is_retryable() => "try again with the same request id",
+    ///         _ => "ask a person",
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn error_reason(&self) -> Option<ErrorReason> {
+        ErrorReason::from_info_reason(&self.reason)
+    }
+
+    /// Whether the same request, sent later with the same request id, may succeed, or tells what became of it. By then this
+    /// client has sent it again itself as often as its deadline and the shared policy allowed.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        let is_open = matches!(self.code, Code::Unavailable | Code::Aborted | Code::DeadlineExceeded);
+        is_open || self.retry_after.is_some()
+    }
+
+    /// The request id under which the call went out, where the client had filled it in: to send the same call again, give it
+    /// this one. `None` where the caller gave one, and for calls that have none.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.metadata.get(REQUEST_ID_KEY).map(String::as_str)
+    }
+}
+
+impl From<Status> for Refusal {
+    fn from(status: Status) -> Self {
+        Self::from(&status)
+    }
 }
 
 impl From<&Status> for Refusal {
     fn from(status: &Status) -> Self {
-        let (reason, metadata) = status
+        let (reason, mut metadata): (String, BTreeMap<String, String>) = status
             .get_details_error_info()
             .filter(|info| info.domain == DOMAIN)
             .map(|info| (info.reason, info.metadata.into_iter().collect()))
             .unwrap_or_default();
+        if let Some(id) = status.metadata().get(REQUEST_ID_KEY).and_then(|id| id.to_str().ok()) {
+            metadata.insert(REQUEST_ID_KEY.to_owned(), id.to_owned());
+        }
         let violations = status.get_details_bad_request().map(|request| request.field_violations);
         Self {
             code: status.code(),

@@ -119,7 +119,7 @@ impl<S: Store> Writer<S> {
         let answers = self.store.transact(&footprint, |mut world: World| {
             world.facts = facts.clone();
             let (changes, answers) = decide_batch(&mut world, &envelopes);
-            let changes = if answers.iter().any(is_broken) { Changes::default() } else { changes };
+            let (changes, answers) = whole(changes, answers);
             let noted = Noted::of(&changes);
             (changes, (answers, noted))
         });
@@ -181,6 +181,11 @@ impl<S> Drop for Writer<S> {
     fn drop(&mut self) {
         self.queue.abandon();
     }
+}
+
+/// What a batch leaves: nothing at all where one of its decisions turned out broken.
+fn whole(changes: Changes, answers: Vec<Answer>) -> (Changes, Vec<Answer>) {
+    if answers.iter().any(is_broken) { (Changes::default(), answers) } else { (changes, answers) }
 }
 
 /// A refusal that is the hub's own fault: the batch is rolled back, and the process ends.

@@ -1,6 +1,7 @@
 //! The command line. `--help` on each command is enough to use it.
 
 mod backup;
+mod bench;
 mod bootstrap;
 mod check;
 mod config;
@@ -63,6 +64,8 @@ enum Command {
     /// Reads one snapshot of the database, of a running hub too, and shares no code with what wrote it. Exit code 1 where
     /// something does not add up; each finding names its row.
     Check(check::CheckArgs),
+    /// Measure the hub on this machine: rates, times, costs, and what bounds them.
+    Bench(bench::BenchArgs),
     /// Bring the database's schema up to date. `serve` does the same at its start.
     Migrate(migrate::MigrateArgs),
     /// Copy the database, of a hub that serves too, and prove that the copy is whole.
@@ -124,6 +127,7 @@ impl Cli {
             Command::Config(args) => config::run(&args),
             Command::Health(args) => health::run(&args).await,
             Command::Check(args) => check::run(&args).await,
+            Command::Bench(args) => bench::run(args).await,
             Command::Migrate(args) => migrate::run(&args).await,
             Command::Backup(args) => backup::run(&args).await,
             Command::Restore(args) => restore::run(&args).await,

@@ -7,6 +7,8 @@ pub mod acceptor;
 pub mod admission;
 pub mod authz;
 pub mod backup;
+pub mod bench;
+mod child;
 pub mod cli;
 pub mod config;
 pub mod deadline;

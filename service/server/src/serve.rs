@@ -206,8 +206,7 @@ impl Ready {
             database,
             address,
         } = self;
-        let (engine, running) = start_engine(&store);
-        breakage.follow(&running);
+        let (engine, running) = start_engine(&store, &breakage);
         let trust = Arc::clone(&connections.trust);
         let watched =
             Watched { store: Arc::clone(&store), engine: engine.clone(), trust, database, environment };
@@ -225,9 +224,7 @@ impl Ready {
         let gated = Gate::new(hub, allowance).layer(routes.prepare());
         let mut transport = tokio::spawn(transport::serve(incoming, gated, times, going_down));
         tracing::info!(%address, "serving");
-        let mut telling = JoinSet::new();
-        telling.spawn(tell_refusals());
-        telling.spawn(signals::run(watched));
+        let mut telling = tell(watched);
         let mut broken = wait(&running, stop).await;
         telling.shutdown().await;
         tracing::info!("going down");
@@ -239,10 +236,7 @@ impl Ready {
         reloading.abort();
         let mut is_whole = false;
         if broken.is_none() {
-            // Ends the streams of those who watch: they have been told.
-            for service in services_by_name() {
-                reporter.clone().clear_service_status(service).await;
-            }
+            end_watching(&reporter).await;
             let end = tokio::time::timeout(DRAIN_MAX.saturating_sub(lame_duck), &mut transport);
             broken = wait(&running, async { is_whole = end.await.is_ok() }).await;
         }
@@ -256,10 +250,20 @@ impl Ready {
     }
 }
 
-fn start_engine(store: &Arc<SqliteStore>) -> (Engine, Running) {
+/// Has told what is told now and then, for as long as the tasks are run.
+fn tell<S: Store>(watched: Watched<S>) -> JoinSet<()> {
+    let mut telling = JoinSet::new();
+    telling.spawn(tell_refusals());
+    telling.spawn(signals::run(watched));
+    telling
+}
+
+fn start_engine(store: &Arc<SqliteStore>, breakage: &Breakage) -> (Engine, Running) {
     let options =
         EngineOptions { observer: Arc::new(EngineWatch), ..EngineOptions::new(Arc::new(draw_seed)) };
-    pointbridge_engine::start(Arc::clone(store), options)
+    let (engine, running) = pointbridge_engine::start(Arc::clone(store), options);
+    breakage.follow(&running);
+    (engine, running)
 }
 
 /// How the hub stopped. What is broken goes before everything else.
@@ -296,6 +300,13 @@ async fn tell_health(reporter: &HealthReporter, readiness: &Readiness, status: S
     readiness.set(status == ServingStatus::Serving);
     for service in services_by_name() {
         reporter.set_service_status(service, status).await;
+    }
+}
+
+/// Ends the streams of those who watch health: they have been told.
+async fn end_watching(reporter: &HealthReporter) {
+    for service in services_by_name() {
+        reporter.clone().clear_service_status(service).await;
     }
 }
 

@@ -123,12 +123,18 @@ fn list_as_revoked(ca: &Ca, pki: &Path) {
 impl Stage {
     /// Makes the hub and both pairs.
     pub(crate) async fn open() -> Self {
+        Self::open_with(&[]).await
+    }
+
+    /// The same, served with more arguments.
+    pub(crate) async fn open_with(arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("hub");
         bootstrap(&data);
         let ca = Ca::open(&data.join("pki")).unwrap();
         list_as_revoked(&ca, &data.join("pki"));
-        let hub = Serving::start(&data).await;
+        let arguments: Vec<&str> = ["--lame-duck-seconds", "0"].iter().chain(arguments).copied().collect();
+        let hub = Serving::start_with(&data, &arguments).await;
         let operator = hub.client("operator.wang").await;
         let mut clients = BTreeMap::new();
         for code in ["market", "airline", "bakery", "cinema"] {
@@ -160,6 +166,26 @@ impl Stage {
     /// The development CA's folder.
     pub(crate) fn pki(&self) -> PathBuf {
         self.folder.path().join("hub/pki")
+    }
+
+    /// The program itself.
+    pub(crate) const fn hub(&self) -> &Serving {
+        &self.hub
+    }
+
+    /// A client of a principal of its own.
+    pub(crate) async fn client_of(&self, path: &str) -> Client {
+        let principal = Principal::from_path(path, &TrustDomain::parse(TRUST_DOMAIN).unwrap()).unwrap();
+        Ca::open(&self.pki()).unwrap().issue(&LeafRequest::client(principal, 1)).unwrap();
+        self.hub.client(&path.replace('/', ".")).await
+    }
+
+    /// Ends the program in order; answers with its whole log.
+    pub(crate) async fn log_after_end(self) -> String {
+        self.hub.signal("TERM");
+        let (log, ended) = self.hub.end_with_log().await;
+        assert_eq!(ended.code(), Some(0), "{log}");
+        log
     }
 
     /// Where the hub listens.

@@ -367,7 +367,7 @@ fn serve_principals(hub: Hub) -> (tempfile::TempDir, watch::Sender<bool>, Socket
 }
 
 async fn ask(config: &pointbridge_client::Config) -> Result<tonic::Status, String> {
-    let client = pointbridge_client::Client::connect(config).await.map_err(|error| error.to_string())?;
+    let client = pointbridge_client::Client::bare(config).await.map_err(|error| error.to_string())?;
     let mut health = tonic_health::pb::health_client::HealthClient::new(client.channel());
     let request = tonic_health::pb::HealthCheckRequest::default();
     Ok(health.check(request).await.expect_err("the service always refuses"))

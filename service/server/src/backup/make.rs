@@ -71,6 +71,9 @@ pub async fn make(data: &Path, to: &Path, proof: Proof) -> anyhow::Result<Made> 
     let mut still = Still::open(&partial.path).await?;
     require_sound(&mut still, &partial.path).await?;
     let contents = still.contents().await?;
+    let contents = contents.with_context(|| {
+        format!("no hub has served {} yet: there is nothing to back up", database.display())
+    })?;
     still.close().await?;
     let books_not_proven = prove_books(&partial.path, &contents, proof).await?;
     let proof = if books_not_proven.is_some() { Proof::Pages } else { proof };
@@ -175,6 +178,8 @@ impl Partial {
             other => other.with_context(what)?,
         };
         lock.lock().with_context(what)?;
+        // A journal of an earlier copy would be played back into this one.
+        remove_if_there(&journal_of(&path)).with_context(what)?;
         let manifest = with_ending(&Manifest::path_of(file), ".partial");
         Ok(Self { path, manifest, lock })
     }
@@ -202,9 +207,15 @@ impl Drop for Partial {
     fn drop(&mut self) {
         // As far as that is possible; the next backup of this name removes what is left.
         let _ = fs::remove_file(&self.path);
+        let _ = fs::remove_file(journal_of(&self.path));
         let _ = fs::remove_file(&self.manifest);
         let _ = self.lock.unlock();
     }
+}
+
+/// Where SQLite keeps what it needs to take a write to a copy back; a copy that was killed leaves it.
+fn journal_of(path: &Path) -> PathBuf {
+    with_ending(path, "-journal")
 }
 
 fn with_ending(path: &Path, ending: &str) -> PathBuf {

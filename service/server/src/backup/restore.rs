@@ -196,6 +196,8 @@ async fn look_into(
     let mut still = Still::open(staged).await.context("the backup is damaged: take another one")?;
     require_sound(&mut still, staged).await.context("take another backup")?;
     let contents = still.contents().await.context("the backup cannot be used")?;
+    let contents =
+        contents.context("the backup is of a database that no hub has served: take another one")?;
     let link_code = still.newest_link_code().await?;
     still.close().await?;
     let made_by_others = link_code.is_some_and(|(id, hash)| !keys.made_link_code(id, hash));
@@ -224,7 +226,9 @@ async fn look_at(
     }
     let log_is_lost = SqliteStore::lacks_its_log(database);
     let (contents, tail) = match tail_of(database, staged).await {
-        Ok(found) => found,
+        Ok(Some(found)) => found,
+        // As a new folder has it.
+        Ok(None) => return Ok(nothing),
         Err(StoreError::Unavailable(what)) => {
             anyhow::bail!("{} cannot be looked at ({what}): is another program using it?", database.display())
         }
@@ -269,13 +273,13 @@ async fn look_at(
     Ok(Present { epoch, last_decided_at: Some(contents.last_decided_at), tail: Some(tail) })
 }
 
-async fn tail_of(database: &Path, staged: &Path) -> Result<(Contents, Tail), StoreError> {
+async fn tail_of(database: &Path, staged: &Path) -> Result<Option<(Contents, Tail)>, StoreError> {
     settle(database).await?;
     let mut still = Still::open(database).await?;
-    let contents = still.contents().await?;
+    let Some(contents) = still.contents().await? else { return Ok(None) };
     let tail = still.tail_after(staged).await?;
     still.close().await?;
-    Ok((contents, tail))
+    Ok(Some((contents, tail)))
 }
 
 /// An epoch that no quote of this hub can have. Where the present one is not known, the seconds since 1970 stand in: more than
@@ -325,7 +329,7 @@ async fn contents_of(path: &Path) -> anyhow::Result<Contents> {
     let mut still = Still::open(path).await?;
     let contents = still.contents().await?;
     still.close().await?;
-    Ok(contents)
+    contents.context("the new database has no state")
 }
 
 /// The folder in which a backup is made ready. It goes with its owner, and what an earlier restore left goes at once.

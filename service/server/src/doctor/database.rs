@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use pointbridge_store::StoreError;
-use pointbridge_store_sqlite::{Lock, SqliteStore, contents, extent};
+use pointbridge_store_sqlite::{Contents, Lock, SqliteStore, contents, extent};
 
 use super::{Finding, Known, disk};
 use crate::config::DATABASE_FILE;
@@ -34,17 +34,18 @@ pub(super) async fn look(data: &Path, is_open: bool, findings: &mut Vec<Finding>
     // Before the look, which moves the log of a hub that was killed into the database and takes its mark away.
     let crash = crash_of(&database, is_open);
     let looked = match extent(&database).await {
-        Ok(extent) => contents(&database).await.map(|(contents, code)| (extent, contents, code)),
+        Ok(extent) => contents(&database).await.map(|found| (extent, found)),
         Err(error) => Err(error),
     };
     let (extent, contents, code) = match looked {
-        Ok(looked) => looked,
+        Ok((extent, Some((contents, code)))) => (extent, Some(contents), code),
+        Ok((extent, None)) => (extent, None, None),
         Err(error) => {
             findings.push(Finding::fail(CHECK, unreadable(&error)));
             return known;
         }
     };
-    findings.push(crash.unwrap_or_else(|| schema_of(&contents.migrations_pending, contents.records)));
+    findings.push(crash.unwrap_or_else(|| contents.as_ref().map_or_else(never_served, schema_of)));
     findings.push(disk::of_log(extent.log));
     if let Ok(keys) = keys {
         findings.push(match code {
@@ -57,7 +58,7 @@ pub(super) async fn look(data: &Path, is_open: bool, findings: &mut Vec<Finding>
         });
     }
     known.bytes = extent.used.saturating_add(extent.log);
-    known.contents = Some(contents);
+    known.contents = contents;
     known
 }
 
@@ -75,7 +76,12 @@ fn crash_of(database: &Path, is_open: bool) -> Option<Finding> {
     })
 }
 
-fn schema_of(pending: &[String], records: i64) -> Finding {
+fn never_served() -> Finding {
+    Finding::ok(CHECK, "no hub has served it yet")
+}
+
+fn schema_of(contents: &Contents) -> Finding {
+    let (pending, records) = (&contents.migrations_pending, contents.records);
     if pending.is_empty() {
         return Finding::ok(CHECK, format!("{records} records; its commits last (write-ahead log, synced)"));
     }

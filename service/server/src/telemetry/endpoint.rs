@@ -12,7 +12,6 @@
 //! each, 16 KiB of head, 5 s for it and 10 s for all.
 
 use std::convert::Infallible;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,6 +29,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
+use super::instruments::instruments;
+
 const CONNECTIONS_MAX: usize = 16;
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -45,6 +46,9 @@ impl Readiness {
     /// Says whether it does.
     pub fn set(&self, is_ready: bool) {
         self.0.store(is_ready, Ordering::Relaxed);
+        if let Some(all) = instruments() {
+            all.gauges.ready.record(is_ready.into(), &[]);
+        }
     }
 
     fn is_ready(&self) -> bool {
@@ -124,8 +128,7 @@ fn answer<B>(request: &Request<B>, registry: &Registry, readiness: &Readiness) -
 fn metrics(registry: &Registry) -> Response<Full<Bytes>> {
     let encoder = TextEncoder::new();
     let mut body = Vec::new();
-    let encoded = encoder.encode(&registry.gather(), &mut body).map_err(io::Error::other);
-    if let Err(error) = encoded {
+    if let Err(error) = encoder.encode(&registry.gather(), &mut body) {
         tracing::error!(error = %error, "metrics cannot be written down");
         return text(StatusCode::INTERNAL_SERVER_ERROR, "metrics cannot be written down: see the log\n");
     }

@@ -53,6 +53,9 @@ const CODES: [&str; 17] = [
     "UNAUTHENTICATED",
 ];
 
+/// The kinds of the store's failures.
+const ERRORS: [&str; 6] = ["unavailable", "full", "conflict", "outcome_unknown", "broken", "schema"];
+
 static INSTRUMENTS: OnceLock<Instruments> = OnceLock::new();
 static CALLS: AtomicI64 = AtomicI64::new(0);
 static CONNECTIONS: AtomicI64 = AtomicI64::new(0);
@@ -67,7 +70,7 @@ pub fn instruments() -> Option<&'static Instruments> {
 
 /// Makes the instruments. A second call has no effect.
 pub(super) fn make(meter: &Meter) {
-    let _ = INSTRUMENTS.set(Instruments::new(meter));
+    let _ = INSTRUMENTS.set(Instruments::new(meter).begin());
 }
 
 /// Something that is counted for as long as it is there.
@@ -157,6 +160,7 @@ pub struct Instruments {
 
 /// What `watch` measures.
 pub(super) struct Gauges {
+    pub(super) ready: Gauge<u64>,
     pub(super) queue: Gauge<u64>,
     pub(super) holds_open: Gauge<i64>,
     pub(super) holds_oldest_age: Gauge<f64>,
@@ -233,6 +237,7 @@ impl Instruments {
             exchanges: counter(meter, &names::EXCHANGES),
             pairs: Mutex::default(),
             gauges: Gauges {
+                ready: gauge_of_numbers(meter, &names::READY),
                 queue: gauge_of_numbers(meter, &names::QUEUE_COMMANDS),
                 holds_open: gauge_of_integers(meter, &names::HOLDS_OPEN),
                 holds_oldest_age: gauge_of_seconds(meter, &names::HOLDS_OLDEST_AGE),
@@ -242,6 +247,19 @@ impl Instruments {
                 build: gauge_of_numbers(meter, &names::BUILD_INFO),
             },
         }
+    }
+
+    /// Begins at zero what happens seldom, so that the first time shows as a rise.
+    fn begin(self) -> Self {
+        for count in [&self.shed, &self.reruns] {
+            count.add(0, &[]);
+        }
+        for (operation, kind) in ["write", "read"].into_iter().flat_map(|one| ERRORS.map(|kind| (one, kind)))
+        {
+            self.store_errors
+                .add(0, &[KeyValue::new(names::OPERATION, operation), KeyValue::new(names::ERROR, kind)]);
+        }
+        self
     }
 
     /// A call was answered, or its caller went away.
@@ -352,6 +370,9 @@ fn rpc_attributes() -> Vec<Vec<[KeyValue; 3]>> {
     rows.chain([Method(None).name()]).map(of_method).collect()
 }
 
+/// Reads a number of the process.
+type Read = fn() -> Option<u64>;
+
 /// What is read when it is asked for.
 fn observe_process(meter: &Meter) {
     for (metric, count) in [(&names::RPC_ACTIVE, &CALLS), (&names::CONNECTIONS_OPEN, &CONNECTIONS)] {
@@ -373,7 +394,6 @@ fn observe_process(meter: &Meter) {
     let uptime = meter.f64_observable_gauge(names::PROCESS_UPTIME.name).with_unit(names::PROCESS_UPTIME.unit);
     let uptime = uptime.with_description(names::PROCESS_UPTIME.meaning);
     uptime.with_callback(move |out| out.observe(began.elapsed().as_secs_f64(), &[])).build();
-    type Read = fn() -> Option<u64>;
     let numbers: [(&Metric, Read); 2] =
         [(&names::PROCESS_MEMORY, process::resident_bytes), (&names::PROCESS_FILES, process::open_files)];
     for (metric, read) in numbers {
@@ -433,7 +453,7 @@ mod tests {
     #[test]
     fn pairs_beyond_the_bound_are_counted_together() {
         let mut pairs = Pairs::default();
-        let code = |number: usize| -> PartnerCode { PartnerCode::new(&format!("partner-{number}")).unwrap() };
+        let code = |number: usize| -> PartnerCode { PartnerCode::new(format!("partner-{number}")).unwrap() };
         for number in 0..PAIRS_MAX {
             assert_eq!(pairs.of(&code(number), &code(0))[1][1].value.as_str(), format!("partner-{number}"));
         }

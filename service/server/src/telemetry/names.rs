@@ -128,6 +128,8 @@ pub const CPU_MODE: &str = "cpu.mode";
 metrics! {
     /// Time from a call's first bytes to its answer, of unary calls and beginnings of streams.
     RPC_DURATION = Histogram "rpc.server.call.duration" ["s"] (RPC_SYSTEM, RPC_METHOD, RPC_STATUS);
+    /// 1 while the hub serves, 0 from the moment that it is asked to stop.
+    READY = Gauge "pointbridge.ready" ["{hub}"] ();
     /// Calls under way.
     RPC_ACTIVE = Gauge "pointbridge.rpc.active" ["{call}"] ();
     /// Calls that were not answered with OK, by reason.

@@ -288,7 +288,7 @@ async fn serve_health(options: Options) -> (Hub, HealthClient<tonic::transport::
         key_pem: identity.key_pem,
         server_name: None,
     };
-    let client = pointbridge_client::Client::connect(&config).await.unwrap();
+    let client = pointbridge_client::Client::bare(&config).await.unwrap();
     (hub, HealthClient::new(client.channel()), accepted)
 }
 

@@ -61,14 +61,16 @@ pub async fn extent(path: &Path) -> Result<Extent, StoreError> {
     Ok(found)
 }
 
-/// What stands in the database of a hub, which may be serving, and its newest link code as [`Still::newest_link_code`].
+/// What stands in the database of a hub, which may be serving, and its newest link code as [`Still::newest_link_code`]. Nothing
+/// where no hub has served it yet.
 ///
 /// # Errors
 /// As [`extent`] and [`Still::contents`].
-pub async fn contents(path: &Path) -> Result<(Contents, Option<LinkCodeMade>), StoreError> {
+pub async fn contents(path: &Path) -> Result<Option<(Contents, Option<LinkCodeMade>)>, StoreError> {
     let (_lock, mark, mut conn) = look(path).await?;
     let found = match contents_on(&mut conn).await {
-        Ok(contents) => link_code_on(&mut conn).await.map(|code| (contents, code)),
+        Ok(Some(contents)) => link_code_on(&mut conn).await.map(|code| Some((contents, code))),
+        Ok(None) => Ok(None),
         Err(error) => Err(error),
     };
     let (conn, found) = kept(conn, found, path).await?;
@@ -107,15 +109,15 @@ async fn extent_on(conn: &mut SqliteConnection, path: &Path) -> Result<Extent, S
     Ok(Extent { used, log: std::fs::metadata(files::log_of(path)).map_or(0, |log| log.len()) })
 }
 
-async fn contents_on(conn: &mut SqliteConnection) -> Result<Contents, StoreError> {
+async fn contents_on(conn: &mut SqliteConnection) -> Result<Option<Contents>, StoreError> {
     let migrations_pending = schema::pending(conn).await?;
     let migrations = schema::all().into_iter().filter(|name| !migrations_pending.contains(name)).collect();
     let sql = "select epoch, created_at, last_now, (select count(*) from record) as records,
                (select record_id from record order by record_number desc limit 1) as last_record
                from store_state";
     let row = Session::new(conn, None).row(sql, Vec::new()).await?;
-    let row = row.ok_or_else(|| error::broken("the store has no state"))?;
-    Ok(Contents {
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Contents {
         epoch: row.number("epoch")?,
         created_at: row.time("created_at")?,
         last_decided_at: row.time("last_now")?,
@@ -123,7 +125,7 @@ async fn contents_on(conn: &mut SqliteConnection) -> Result<Contents, StoreError
         last_record: row.id_or_null("last_record", RecordId::new)?,
         migrations,
         migrations_pending,
-    })
+    }))
 }
 
 async fn link_code_on(conn: &mut SqliteConnection) -> Result<Option<LinkCodeMade>, StoreError> {
@@ -174,12 +176,12 @@ impl Still {
         Ok(found)
     }
 
-    /// What stands in it.
+    /// What stands in it; nothing where no hub has served it yet.
     ///
     /// # Errors
     /// [`StoreError::Schema`] where its schema is newer than this program or is no hub's; [`StoreError`] where it cannot be
     /// read.
-    pub async fn contents(&mut self) -> Result<Contents, StoreError> {
+    pub async fn contents(&mut self) -> Result<Option<Contents>, StoreError> {
         contents_on(&mut self.conn).await
     }
 

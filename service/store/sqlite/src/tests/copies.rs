@@ -45,7 +45,7 @@ async fn a_copy_of_a_store_that_goes_on_is_whole_sound_and_of_its_moment() {
 
     let mut still = Still::open(&to).await.unwrap();
     assert_eq!(still.damage().await, Ok(Vec::new()));
-    let contents = still.contents().await.unwrap();
+    let contents = still.contents().await.unwrap().unwrap();
     assert_eq!(u64::try_from(contents.records).unwrap(), before);
     assert_eq!((contents.epoch, contents.migrations_pending.len()), (1, 0));
     assert!(contents.last_record.is_some() && contents.migrations.len() >= 4);
@@ -163,6 +163,15 @@ async fn a_copy_needs_the_log_of_a_hub_that_was_killed() {
     let Err(StoreError::Unavailable(said)) = copy(&path, &to).await else { panic!("it was copied") };
     assert!(said.contains("hub.db-wal is gone"), "{said}");
     assert!(!to.exists());
+}
+
+#[tokio::test]
+async fn a_database_that_no_hub_has_served_has_no_contents() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hub.db");
+    SqliteStore::migrate(&path).await.unwrap();
+    assert_eq!(crate::contents(&path).await, Ok(None));
+    assert_eq!(Still::open(&path).await.unwrap().contents().await, Ok(None));
 }
 
 #[tokio::test]

@@ -1,0 +1,158 @@
+"""The client for code that waits."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import grpc
+
+from pointbridge._call import Calls
+from pointbridge._connection import Connection, Connections, options, target
+from pointbridge._files import Pem, Watch
+from pointbridge._services import Services
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from google.protobuf.message import Message
+    from typing_extensions import Self
+
+    from pointbridge._method import Method, Response
+
+
+class Client(Services):
+    """A client of the hub, acting as the principal that its certificate names.
+
+    One client serves a whole program: all threads share its connection, which is opened with the first call and again
+    by itself when it breaks. When the PEM files are renewed, calls from then on use the new certificate.
+
+    Attributes:
+        partners: Partners and their programs, and who the caller is.
+        agreements: The contracts between partners.
+        approvals: What needs two people.
+        members: Memberships, links between them, and consents.
+        ledger: Balances, postings and lots of hosted points.
+        exchanges: Exchanges of points, in two phases.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        ca: str | os.PathLike[str],
+        certificate: str | os.PathLike[str],
+        key: str | os.PathLike[str],
+        server_name: str | None = None,
+        timeout: float | None = None,
+        channel_options: Sequence[tuple[str, Any]] = (),
+    ) -> None:
+        """Reads the files; connects with the first call.
+
+        Args:
+            endpoint: The hub's address: `https://host:port`, or `host:port`.
+            ca: PEM file of the authorities that may sign the hub's certificate. No others are trusted.
+            certificate: PEM file of the caller's certificate, leaf first.
+            key: PEM file of its private key, without a password.
+            server_name: The name that the hub's certificate must carry; left out, the endpoint's host.
+            timeout: Seconds for each call with its retries; left out, the default of the method, which is 10.
+            channel_options: Further options of gRPC, which win over the client's own.
+
+        Raises:
+            ConfigurationError: The endpoint is no address, or a file cannot be used. The text says which.
+        """
+        address = target(endpoint)
+        ours = options(server_name, channel_options)
+        watch = Watch(Pem(Path(ca), Path(certificate), Path(key)))
+        connections = Connections(watch, lambda credentials: grpc.secure_channel(address, credentials, ours))
+        super().__init__(_Caller(address, timeout, connections))
+
+    @classmethod
+    def in_folder(
+        cls,
+        endpoint: str,
+        folder: str | os.PathLike[str],
+        name: str,
+        *,
+        server_name: str | None = None,
+        timeout: float | None = None,
+    ) -> Self:
+        """A client with the files of a folder of `pointbridge pki`: `ca.pem`, `<name>.pem` and `<name>.key`.
+
+        Args:
+            endpoint: The hub's address: `https://host:port`, or `host:port`.
+            folder: Where the files are.
+            name: What the certificate's file is called, without its ending.
+            server_name: The name that the hub's certificate must carry; left out, the endpoint's host.
+            timeout: Seconds for each call with its retries; left out, the default of the method, which is 10.
+
+        Raises:
+            ConfigurationError: The endpoint is no address, or a file cannot be used. The text says which.
+        """
+        files = Path(folder)
+        return cls(
+            endpoint,
+            ca=files / "ca.pem",
+            certificate=files / f"{name}.pem",
+            key=files / f"{name}.key",
+            server_name=server_name,
+            timeout=timeout,
+        )
+
+    def close(self) -> None:
+        """Takes no calls any more. Calls of other threads that are under way end first, then the connection closes."""
+        cast("_Caller", self._caller).close()
+
+    def __enter__(self) -> Self:
+        """The client itself; leaving closes it."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes the client."""
+        self.close()
+
+
+class _Caller:
+    def __init__(self, address: str, timeout: float | None, connections: Connections[grpc.Channel]) -> None:
+        self._calls = Calls(address, timeout)
+        self._connections = connections
+
+    def call(self, method: Method[Response], request: Message, timeout: float | None) -> Response:
+        call = self._calls.begin(method, request, timeout)
+        while True:
+            try:
+                response = self._once(method, request, call.remaining)
+            except grpc.RpcError as error:
+                time.sleep(call.failed(error))
+            else:
+                call.succeeded()
+                return response
+
+    def _once(self, method: Method[Response], request: Message, timeout: float) -> Response:
+        connection = self._connections.acquire()
+        try:
+            return cast("Response", _callable(connection, method)(request, timeout=timeout))
+        finally:
+            for channel in self._connections.release(connection):
+                channel.close()
+
+    def close(self) -> None:
+        for channel in self._connections.close():
+            channel.close()
+
+
+def _callable(connection: Connection[grpc.Channel], method: Method[Response]) -> Any:
+    found = connection.callables.get(method.path)
+    if found is None:
+        found = connection.channel.unary_unary(
+            method.path,
+            request_serializer=lambda request: request.SerializeToString(),
+            response_deserializer=method.response.FromString,
+        )
+        connection.callables[method.path] = found
+    return found
