@@ -139,3 +139,15 @@ fn a_key_and_a_certificate_of_two_pairs_are_told_before_anything_serves() {
     assert_eq!(output.status.code(), Some(2), "{complaint}");
     assert!(complaint.contains("certificates: ") && complaint.contains("operator.wang.key"), "{complaint}");
 }
+
+#[test]
+fn two_keys_that_cannot_both_hold_are_a_mistake() {
+    let folder = tempdir().unwrap();
+    bootstrap(folder.path());
+    let data = folder.path().to_str().unwrap();
+    let output =
+        run(&["config", "--data", data, "--listen", "127.0.0.1:9", "--metrics-listen", "127.0.0.1:9"]);
+    let complaint = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{complaint}");
+    assert_eq!(complaint.matches("--metrics-listen: metrics_listen: ").count(), 1, "{complaint}");
+}

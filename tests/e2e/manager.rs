@@ -1,4 +1,5 @@
-//! What a service manager hears of a hub, over the socket that it names: ready, alive, stopping.
+//! What a service manager hears of a hub, over the socket that it names (ready, alive, stopping), and what a probe that asks is
+//! told.
 //!
 //! Absent: a service manager. The unit's own lines are held by the deployment's tests.
 
@@ -6,7 +7,7 @@ use tempfile::tempdir;
 use tokio::net::UnixDatagram;
 
 use crate::harness::PATIENCE;
-use crate::program::{Serving, bootstrap, serve, text};
+use crate::program::{Serving, bootstrap, run_ill, run_well, serve, text};
 
 /// Half a second, in the microseconds that a manager writes it in.
 const WATCHDOG_MICROS: &str = "500000";
@@ -59,4 +60,41 @@ async fn a_manager_that_is_gone_harms_nothing() {
     let (log, ended) = hub.end_with_log().await;
     assert_eq!(ended.code(), Some(0));
     assert!(log.contains("the service manager could not be told"), "{log}");
+}
+
+/// Where the log says that plain health is served.
+fn health_address(log: &str) -> String {
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let mut fields = lines.map(|line| line["fields"].clone());
+    let served = fields.find(|fields| fields["message"] == "metrics and plain health are served");
+    served.expect(log)["address"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_probe_without_a_certificate_is_told_whether_the_hub_serves() {
+    let folder = tempdir().unwrap();
+    let data = folder.path().join("hub");
+    bootstrap(&data);
+    let folder = data.to_str().unwrap();
+    let said = run_ill(1, &["health", "--data", folder]);
+    assert!(said.contains("set metrics_listen"), "{said}");
+    let hub =
+        Serving::start_with(&data, &["--metrics-listen", "127.0.0.1:0", "--lame-duck-seconds", "20"]).await;
+    let address = health_address(&hub.logged());
+    let arguments = ["health", "--data", folder, "--metrics-listen", &address];
+    assert_eq!(run_well(&arguments), "the hub serves\n");
+    let everywhere = address.replace("127.0.0.1", "0.0.0.0");
+    run_well(&["health", "--data", folder, "--metrics-listen", &everywhere]);
+    hub.signal("TERM");
+    let is_told = async {
+        while crate::program::run(&arguments).status.success() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, is_told).await.expect("a hub that goes down says so");
+    let said = run_ill(1, &arguments);
+    assert!(said.contains("going down"), "{said}");
+    hub.kill().await;
+    let said = run_ill(1, &arguments);
+    assert!(said.contains("nobody answers at") && said.contains("does the hub run?"), "{said}");
 }

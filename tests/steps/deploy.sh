@@ -79,7 +79,7 @@ check_container() {
 # Whether this user may make a namespace in which the program finds a root as its image has it.
 may_make_roots() { ((EUID == 0)) && unshare --mount --pid --fork true 2>/dev/null && command -v setpriv >/dev/null; }
 
-check_bare_root() { mkdir -p -- "$scratch/bare" && tests/steps/bare_root.sh "$CARGO_TARGET_DIR/release/pointbridge" "$scratch/bare"; }
+check_bare_root() { mkdir -p -- "$scratch/bare" && tests/steps/bare_root "$CARGO_TARGET_DIR/release/pointbridge" "$scratch/bare"; }
 
 # The example is what this program prints, changes nothing, and is good TOML when every line of it holds.
 check_example() {

@@ -6,6 +6,7 @@ mod bootstrap;
 mod check;
 mod config;
 mod doctor;
+mod health;
 mod keys;
 mod migrate;
 mod out;
@@ -56,6 +57,8 @@ enum Command {
     ///
     /// Takes the flags of `serve`. Secrets are masked. Exit code 2 where something is wrong, with every mistake at once.
     Config(config::ConfigArgs),
+    /// Ask the hub on this machine whether it serves; exit code 0 if it does. For probes of containers.
+    Health(health::HealthArgs),
     /// Prove that no point and no money appeared from nothing: recompute the books from the records.
     ///
     /// Reads one snapshot of the database, of a running hub too, and shares no code with what wrote it. Exit code 1 where
@@ -122,12 +125,13 @@ impl Cli {
             Command::Pki(args) => pki::run(&args),
             Command::Keys(args) => keys::run(&args),
             Command::Config(args) => config::run(&args),
+            Command::Health(args) => health::run(&args).await,
             Command::Check(args) => check::run(&args).await,
             Command::Bench(args) => bench::run(args).await,
             Command::Migrate(args) => migrate::run(&args).await,
             Command::Backup(args) => backup::run(&args).await,
             Command::Restore(args) => restore::run(&args).await,
-            Command::Doctor(args) => doctor::run(args).await,
+            Command::Doctor(args) => doctor::run(&args).await,
         };
         result.unwrap_or_else(|error| {
             out::error(&error);

@@ -5,9 +5,9 @@
 //! field names a `format`, and masked where it does not.
 
 mod file;
+mod named;
 mod settings;
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,9 +22,10 @@ use crate::pki::{CLIENT_CA_PEM, CRL_PEM};
 use crate::telemetry::{
     self, FILTER_DEFAULT, LogFormat, MILLION, Settings as SignalSettings, TRACES_PER_MILLION_DEFAULT,
 };
-use crate::tls::{CrlFile, Fingerprint, ServerFiles};
+use crate::tls::{CrlFile, ServerFiles};
 
 pub use file::Written;
+pub(crate) use named::choice;
 pub use settings::{Key, Layers, Setting, Source, keys};
 
 /// The file's name in the data folder.
@@ -127,6 +128,14 @@ pub enum Environment {
     Test,
 }
 
+impl std::str::FromStr for Environment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        choice(text)
+    }
+}
+
 impl Environment {
     /// Its one word.
     #[must_use]
@@ -135,14 +144,6 @@ impl Environment {
             Self::Live => "live",
             Self::Test => "test",
         }
-    }
-}
-
-impl std::str::FromStr for Environment {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        clap::ValueEnum::from_str(text, false).map_err(|_| "write live or test".to_owned())
     }
 }
 
@@ -270,23 +271,8 @@ impl ConfigFile {
             Some(listen) => Ok(listen),
             None => LISTEN_DEFAULT.parse().map_err(|error| format!("listen: {error}")),
         };
-        let path = |given: &Option<PathBuf>, default: &str| {
-            data.join(given.clone().unwrap_or_else(|| Path::new(PKI_FOLDER).join(default)))
-        };
-        let tls = ServerFiles {
-            certificate_pem: path(&self.certificate, "server.pem"),
-            key_pem: path(&self.key, "server.key"),
-            client_ca_pem: path(&self.client_ca, client_ca_default(data)),
-            client_crl: match &self.client_crl {
-                Some(named) => CrlFile::Named(data.join(named)),
-                None => CrlFile::IfThere(path(&None, CRL_PEM)),
-            },
-            authorities_without_crl: exempt(
-                self.allow_ca_without_crl.as_deref().unwrap_or_default(),
-                &mut mistakes,
-            ),
-        };
-        mistakes.extend(missing_files(&tls));
+        let tls = self.server_files(data, &mut mistakes);
+        mistakes.extend(named::missing_files(&tls));
         mistakes.extend(self.log.as_deref().and_then(telemetry::filter_mistake));
         mistakes.extend(self.allowance_mistakes());
         mistakes.extend(self.signal_mistakes());
@@ -317,6 +303,26 @@ impl ConfigFile {
         }
     }
 
+    /// Where certificates, key and lists lie, as far as they are named well.
+    fn server_files(&self, data: &Path, mistakes: &mut Vec<String>) -> ServerFiles {
+        let path = |given: &Option<PathBuf>, default: &str| {
+            data.join(given.clone().unwrap_or_else(|| Path::new(PKI_FOLDER).join(default)))
+        };
+        ServerFiles {
+            certificate_pem: path(&self.certificate, "server.pem"),
+            key_pem: path(&self.key, "server.key"),
+            client_ca_pem: path(&self.client_ca, client_ca_default(data)),
+            client_crl: match &self.client_crl {
+                Some(named) => CrlFile::Named(data.join(named)),
+                None => CrlFile::IfThere(path(&None, CRL_PEM)),
+            },
+            authorities_without_crl: named::exempt(
+                self.allow_ca_without_crl.as_deref().unwrap_or_default(),
+                mistakes,
+            ),
+        }
+    }
+
     fn signals(self) -> SignalSettings {
         SignalSettings {
             log: self.log,
@@ -328,15 +334,21 @@ impl ConfigFile {
     }
 
     fn signal_mistakes(&self) -> impl Iterator<Item = String> {
-        let endpoint = self.otlp_endpoint.as_deref().filter(|text| !is_plain_address(text));
+        let endpoint = self.otlp_endpoint.as_deref().filter(|text| !named::is_plain_address(text));
         let endpoint = endpoint.map(|_| {
             "otlp_endpoint: it must read http://ADDRESS:PORT, such as http://127.0.0.1:4317: run a collector \
              beside the hub, and have that one send on over TLS"
                 .to_owned()
         });
         let part = self.traces_per_million.filter(|part| *part > MILLION);
-        let part = part.map(|part| format!("traces_per_million: {part} is more than {MILLION}"));
-        endpoint.into_iter().chain(part)
+        let part =
+            part.map(|part| format!("traces_per_million: {part} is out of range: write 0 to {MILLION}"));
+        let listen = self.listen.or_else(|| LISTEN_DEFAULT.parse().ok());
+        let twice = self.metrics_listen.filter(|at| at.port() != 0 && Some(*at) == listen);
+        let twice = twice.map(|at| {
+            format!("metrics_listen: {at} is where partners are served (listen): choose another port")
+        });
+        endpoint.into_iter().chain(part).chain(twice)
     }
 
     fn allowance(&self) -> Allowance {
@@ -360,46 +372,6 @@ impl ConfigFile {
             Some(format!("{key}: {number} is out of range: write 1 to {ALLOWANCE_MAX}"))
         })
     }
-}
-
-/// Whether a text is `http://`, a host and a port, and nothing more: no name or password, no path.
-fn is_plain_address(text: &str) -> bool {
-    let authority = text.strip_prefix("http://").and_then(|rest| rest.parse::<http::uri::Authority>().ok());
-    authority.is_some_and(|one| one.port().is_some() && !one.host().is_empty() && !one.as_str().contains('@'))
-}
-
-/// Files that are named and not there.
-fn missing_files(tls: &ServerFiles) -> Vec<String> {
-    let named = match &tls.client_crl {
-        CrlFile::Named(path) => Some(("client_crl", path)),
-        CrlFile::IfThere(_) => None,
-    };
-    [("certificate", &tls.certificate_pem), ("key", &tls.key_pem), ("client_ca", &tls.client_ca_pem)]
-        .into_iter()
-        .chain(named)
-        .filter(|(_, file)| !file.is_file())
-        .map(|(key, file)| {
-            let file = file.display();
-            format!(
-                "{key}: there is no file {file}: name another one, or run `pointbridge bootstrap` to make it"
-            )
-        })
-        .collect()
-}
-
-/// Reads the fingerprints of authorities that may be without a list, as `sha256sum`, browsers and OpenSSL print them.
-fn exempt(texts: &[String], mistakes: &mut Vec<String>) -> BTreeSet<Fingerprint> {
-    let mut found = BTreeSet::new();
-    for text in texts {
-        let digits = text.replace(':', "").to_ascii_lowercase();
-        match data_encoding::HEXLOWER.decode(digits.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok()) {
-            Some(fingerprint) => drop(found.insert(fingerprint)),
-            None => mistakes.push(format!(
-                "allow_ca_without_crl: {text:?} is no SHA-256 fingerprint: write the 64 hex digits of the CA's certificate"
-            )),
-        }
-    }
-    found
 }
 
 /// Everything that is wrong with a configuration, each with its key (before the first colon, but for a place before it) and
@@ -446,10 +418,10 @@ mod tests {
             rate_burst: Some(ALLOWANCE_MAX + 1),
             calls_in_flight_max: Some(0),
             lame_duck_seconds: Some(21),
-            otlp_endpoint: Some("https://user:word@collector.example:4317".into()),
-            traces_per_million: Some(MILLION + 1),
             log: Some("pointbridge=loud".into()),
             client_crl: Some("gone.pem".into()),
+            otlp_endpoint: Some("https://user:word@collector.example:4317".into()),
+            traces_per_million: Some(MILLION + 1),
             allow_ca_without_crl: Some(vec!["00:11".into()]),
             ..ConfigFile::default()
         };
@@ -486,16 +458,6 @@ mod tests {
         assert_eq!(default(), Path::new("pki/ca.pem"));
         std::fs::write(pki.join(CLIENT_CA_PEM), "").unwrap();
         assert_eq!(default(), Path::new("pki/client-ca.pem"));
-    }
-
-    #[test]
-    fn a_collector_is_a_host_and_a_port_without_tls() {
-        for good in ["http://127.0.0.1:4317", "http://[::1]:4317", "http://collector:4317"] {
-            assert!(is_plain_address(good), "{good}");
-        }
-        for bad in ["https://a:1", "a:1", "http://a", "http://a:1/", "http://u:p@a:1", "http://:1", ""] {
-            assert!(!is_plain_address(bad), "{bad}");
-        }
     }
 
     #[test]

@@ -37,7 +37,7 @@ impl std::str::FromStr for LogFormat {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        clap::ValueEnum::from_str(text, false).map_err(|_| "write json or text".to_owned())
+        crate::config::choice(text)
     }
 }
 
