@@ -3,6 +3,8 @@
 //! Terms and records are made into these bytes once, and stored and hashed as they are. Amounts are strings and numbers
 //! are small integers, so that no rule for floating point ever matters; absent fields are left out.
 
+mod sorted;
+
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -47,7 +49,11 @@ impl Domain {
 /// Where the value cannot be JSON (a map with keys that are not texts, a number that is not finite): a fault in our own
 /// types, which tests of every type rule out.
 pub fn to_bytes<T: Serialize>(value: &T) -> Result<Vec<u8>, serde_json::Error> {
-    serde_json_canonicalizer::to_vec(value)
+    let text = serde_json::to_vec(value)?;
+    match sorted::sorted(&text) {
+        Some(bytes) => Ok(bytes),
+        None => serde_json_canonicalizer::to_vec(value),
+    }
 }
 
 /// SHA-256 of `prefix ‖ bytes`.

@@ -1,4 +1,4 @@
-//! Facts: what never changes, read on a reader's snapshot before the writer's lock is taken.
+//! Facts: what never changes, read by a reader before the writer's lock is taken. For the same reason no snapshot is needed.
 //!
 //! One statement per kind of fact, none where nothing is asked for.
 
@@ -37,7 +37,7 @@ async fn approvals(
     facts: &mut Facts,
 ) -> Result<FactQuery, StoreError> {
     let mut query = query.clone();
-    let sql = "select approval.approval_id, approval.proposal from json_each(?1) as asked
+    let sql = "select approval.approval_id, approval.proposal from jsonb_each(?1) as asked
          join approval on approval.approval_id = unhex(asked.value)";
     for row in session.found(sql, query.approvals.iter().map(|id| keys::id!(id)).collect()).await? {
         let proposal = rows::proposal(&row)?;
@@ -52,7 +52,7 @@ async fn certificates(
     query: &FactQuery,
     facts: &mut Facts,
 ) -> Result<(), StoreError> {
-    let sql = "select certificate.fingerprint, certificate.owner from json_each(?1) as asked
+    let sql = "select certificate.fingerprint, certificate.owner from jsonb_each(?1) as asked
          join certificate on certificate.fingerprint = unhex(asked.value) and certificate.pinned_at is not null";
     for row in session.found(sql, query.certificates.iter().map(keys::hash).collect()).await? {
         facts.certificates.insert(row.hash("fingerprint")?, row.coded("owner")?);
@@ -66,7 +66,7 @@ async fn memberships(
     facts: &mut Facts,
 ) -> Result<(), StoreError> {
     let sql = "select membership.membership_id, membership.program_id, program.partner_code
-         from json_each(?1) as asked
+         from jsonb_each(?1) as asked
          join membership on membership.membership_id = unhex(asked.value)
          join program on program.program_id = membership.program_id";
     for row in session.found(sql, query.memberships.iter().map(|id| keys::id!(id)).collect()).await? {
@@ -76,7 +76,7 @@ async fn memberships(
         };
         facts.memberships.insert(row.id("membership_id", MembershipId::new)?, fact);
     }
-    let sql = "select link_code.code_hash, link_code.membership_id from json_each(?1) as asked
+    let sql = "select link_code.code_hash, link_code.membership_id from jsonb_each(?1) as asked
          join link_code on link_code.code_hash = unhex(asked.value)";
     for row in session.found(sql, query.link_codes.iter().map(keys::hash).collect()).await? {
         let fact = LinkCodeFact { membership_id: row.id("membership_id", MembershipId::new)? };
@@ -91,11 +91,11 @@ async fn agreements(
     facts: &mut Facts,
 ) -> Result<(), StoreError> {
     let sql = "select agreement.agreement_id, agreement.low_code, agreement.high_code
-         from json_each(?1) as asked join agreement on agreement.agreement_id = unhex(asked.value)";
+         from jsonb_each(?1) as asked join agreement on agreement.agreement_id = unhex(asked.value)";
     for row in session.found(sql, query.agreements.iter().map(|id| keys::id!(id)).collect()).await? {
         facts.agreements.insert(row.id("agreement_id", AgreementId::new)?, rows::pair(&row)?);
     }
-    let sql = "select agreement_version.* from json_each(?1) as asked
+    let sql = "select agreement_version.* from jsonb_each(?1) as asked
          join agreement_version on agreement_version.agreement_id = unhex(asked.value ->> 0)
              and agreement_version.version = asked.value ->> 1";
     let asked = query.versions.iter().map(|(id, version)| (keys::id!(id), version)).collect();
@@ -117,7 +117,7 @@ async fn exchanges(
              exchange_leg.source_program_id, exchange_leg.destination_membership_id,
              exchange_leg.destination_program_id, exchange_leg.debtor_code, exchange_leg.creditor_code,
              exchange_leg.currency
-         from json_each(?1) as asked
+         from jsonb_each(?1) as asked
          join reservation on reservation.reservation_id = unhex(asked.value)
          join exchange_leg on exchange_leg.reservation_id = reservation.reservation_id";
     for row in session.found(sql, query.exchanges.iter().map(|id| keys::id!(id)).collect()).await? {
@@ -151,7 +151,7 @@ async fn consents(session: &mut Session<'_>, query: &FactQuery, facts: &mut Fact
     let sql =
         "select consent.consent_id, consent.membership_id, consent.recipient_code, consent.consent_scope,
              program.partner_code
-         from json_each(?1) as asked join consent on consent.consent_id = unhex(asked.value)
+         from jsonb_each(?1) as asked join consent on consent.consent_id = unhex(asked.value)
          join membership on membership.membership_id = consent.membership_id
          join program on program.program_id = membership.program_id";
     for row in session.found(sql, query.consents.iter().map(|id| keys::id!(id)).collect()).await? {

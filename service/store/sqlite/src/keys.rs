@@ -1,4 +1,4 @@
-//! Arrays as parameters: what a statement takes, as the JSON text that `json_each` unfolds.
+//! Arrays as parameters: what a statement takes, as the JSON text that `jsonb_each` unfolds.
 //!
 //! Ids and hashes go as hexadecimal digits, which the statements turn into bytes with `unhex`; everything else goes as what
 //! it is. Elements are arrays whose positions the statement names: `value ->> 0` is the first.

@@ -9,7 +9,7 @@
 //!
 //! The database is in WAL mode with `synchronous = full`: what a commit answered is on the disk, and readers never wait for
 //! the writer. There is one writer connection, behind a lock, and a pool of read-only ones. Every statement takes arrays, as
-//! one JSON parameter that `json_each` unfolds, so that a batch of a thousand costs as many statements as a batch of one.
+//! one JSON parameter that `jsonb_each` unfolds, so that a batch of a thousand costs as many statements as a batch of one.
 //!
 //! Absent on purpose: rules. What the schema's constraints refuse was decided wrongly, and ends the process.
 
@@ -20,6 +20,7 @@ mod due;
 mod error;
 mod facts;
 mod files;
+mod kept;
 mod keys;
 mod load;
 mod lock;
@@ -49,7 +50,7 @@ pub use replacing::{Ending, Missing, Tail, begin_epoch, replace, settle};
 
 impl Store for SqliteStore {
     async fn facts(&self, query: &FactQuery) -> Result<Facts, StoreError> {
-        facts::read(&mut self.engine_reader().await?.session(), query).await
+        facts::read(&mut self.engine_glance().await?.session(), query).await
     }
 
     async fn transact<T, F>(&self, footprint: &Footprint, decide: F) -> Result<T, StoreError>

@@ -8,10 +8,10 @@
 //! | 6 | agreements | `agreement` by pair | at most one per pair |
 //! | 7–9 | memberships, families, taken references | `membership` by key, by member | one per key; a family's size |
 //! | 10 | link codes | `link_code` by hash | at most one per code |
-//! | 11–12 | consents in force, consents by id | `consent_in_force`, `consent` | at most one per key |
+//! | 11–12 | consents in force, those of them that are not kept, consents by id | `consent_in_force`, `consent`, `consent` | at most one per key |
 //! | 13 | accounts | `account` by membership | one |
 //! | 14 | overdue holds of accounts that have live holds and whose lots are needed | `reservation_open`, legs, last records | one per overdue leg |
-//! | 15 | exchanges | `reservation` by id, with their last records | at most one per id |
+//! | 15 | exchanges | `reservation` by id, with their last records where these are not kept | at most one per id |
 //! | 15a | how far exchanges to be reversed are, and the lots that they credited | `reversal`; `lot` by the movements of the last record | at most one per id and leg, each |
 //! | 16 | lots | `lot` by membership | at most 257 per account |
 //! | 17–19 | approvals; certificates and pins in force; signing keys | by key; counted by owner; by program | one per key; one per partner; at most 16 per program |
@@ -33,6 +33,7 @@ use pointbridge_core::world::{Footprint, KnownRequest, RequestKey, World};
 use pointbridge_store::StoreError;
 
 use crate::error;
+use crate::kept::Kept;
 use crate::keys;
 use crate::rows::{self, Cells};
 use crate::session::Session;
@@ -50,13 +51,14 @@ pub(crate) async fn world(
     session: &mut Session<'_>,
     footprint: &Footprint,
     time: &Time,
+    kept: &Kept,
 ) -> Result<(World, Place), StoreError> {
     let (mut world, place) = head(session, time).await?;
     requests(session, footprint, &mut world).await?;
-    party::load(session, footprint, &mut world).await?;
+    party::load(session, footprint, kept, &mut world).await?;
     standing::load(session, footprint, &mut world).await?;
     ledger::accounts(session, footprint, &mut world).await?;
-    let touched = exchange::load(session, footprint, &mut world).await?;
+    let touched = exchange::load(session, footprint, kept, &mut world).await?;
     ledger::load(session, footprint, touched, &mut world).await?;
     Ok((world, place))
 }
@@ -95,7 +97,7 @@ async fn requests(
     let rows = session
         .rows(
             "select asked.key as place, request.body_hash, record.bytes
-             from json_each(?1) as asked
+             from jsonb_each(?1) as asked
              join request on request.scope = asked.value ->> 0 and request.method = asked.value ->> 1
                  and request.request_id = unhex(asked.value ->> 2)
              join record on record.record_id = request.record_id",

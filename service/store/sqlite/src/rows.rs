@@ -313,5 +313,10 @@ pub(crate) fn signing_key(row: &SqliteRow) -> Result<SigningKey, StoreError> {
 
 /// A record by its canonical bytes.
 pub(crate) fn record(row: &SqliteRow) -> Result<Arc<Record>, StoreError> {
-    Record::from_bytes(&row.bytes("bytes")?).map(Arc::new).map_err(|_| unreadable("bytes"))
+    record_of(&row.bytes("bytes")?)
+}
+
+/// A record by its canonical bytes, which a row had.
+pub(crate) fn record_of(bytes: &[u8]) -> Result<Arc<Record>, StoreError> {
+    Record::from_bytes(bytes).map(Arc::new).map_err(|_| unreadable("bytes"))
 }

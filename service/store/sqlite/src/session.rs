@@ -12,6 +12,7 @@
 
 use pointbridge_store::{StoreError, trace};
 use serde::Serialize;
+use sqlx::pool::PoolConnection;
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Sqlite, SqliteConnection};
@@ -141,6 +142,22 @@ impl<'c> Reader<'c> {
 
     pub(crate) fn session(&mut self) -> Session<'_> {
         Session::new(&mut self.snapshot, self.hook)
+    }
+}
+
+/// A read-only connection without a transaction: each statement sees what was committed before it.
+pub(crate) struct Glance<'c> {
+    conn: PoolConnection<Sqlite>,
+    hook: Option<&'c StatementHook>,
+}
+
+impl<'c> Glance<'c> {
+    pub(crate) fn new(conn: PoolConnection<Sqlite>, hook: Option<&'c StatementHook>) -> Self {
+        Self { conn, hook }
+    }
+
+    pub(crate) fn session(&mut self) -> Session<'_> {
+        Session::new(&mut self.conn, self.hook)
     }
 }
 

@@ -15,7 +15,7 @@ where
 {
     let mut transaction = store.transaction().await?;
     let mut session = transaction.session()?;
-    let (world, place) = load::world(&mut session, footprint, store.time()).await?;
+    let (world, place) = load::world(&mut session, footprint, store.time(), store.kept()).await?;
     store.time().decided(world.now);
     let (changes, answer) = decide(world);
     // A batch of refusals leaves nothing on the disk, not even its time, and costs no sync.
@@ -23,5 +23,6 @@ where
         write::changes(&mut session, &changes, place).await?;
     }
     transaction.commit().await?;
+    store.kept().written(&changes);
     Ok(answer)
 }

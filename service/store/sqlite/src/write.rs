@@ -98,7 +98,7 @@ async fn requests(session: &mut Session<'_>, changes: &Changes) -> Result<(), St
         session,
         "insert into request (scope, method, request_id, body_hash, record_id, answered_at)
          select value ->> 0, value ->> 1, unhex(value ->> 2), unhex(value ->> 3), unhex(value ->> 4), value ->> 5
-         from json_each(?1)",
+         from jsonb_each(?1)",
         rows.collect(),
     )
     .await

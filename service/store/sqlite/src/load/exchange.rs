@@ -12,6 +12,7 @@ use pointbridge_core::world::{AccountNeed, Footprint, World};
 use pointbridge_store::StoreError;
 
 use crate::error;
+use crate::kept::Kept;
 use crate::keys;
 use crate::rows::{self, Cells};
 use crate::session::{Bind, Session};
@@ -26,20 +27,52 @@ pub(super) struct Touched {
 pub(super) async fn load(
     session: &mut Session<'_>,
     footprint: &Footprint,
+    kept: &Kept,
     world: &mut World,
 ) -> Result<Touched, StoreError> {
     let touched = overdue(session, footprint, world).await?;
-    let missing = footprint.exchanges.iter().filter(|id| !world.exchanges.contains_key(id));
-    let asked = missing.map(|id| keys::id!(id)).collect();
-    let sql = "select reservation.reservation_id, record.bytes from json_each(?1) as asked
-         join reservation on reservation.reservation_id = unhex(asked.value)
-         join record on record.record_id = reservation.last_record_id";
-    for row in session.found(sql, asked).await? {
-        let id = row.id("reservation_id", ExchangeId::new)?;
-        world.exchanges.insert(id, rows::record(&row)?);
-    }
+    named(session, footprint, kept, world).await?;
     reversals(session, footprint, world).await?;
     Ok(touched)
+}
+
+/// The named exchanges. Whether what is kept of one is still its last record is for the database to say, and the same statement
+/// reads the others, so that it tells nothing which are kept.
+async fn named(
+    session: &mut Session<'_>,
+    footprint: &Footprint,
+    kept: &Kept,
+    world: &mut World,
+) -> Result<(), StoreError> {
+    let missing = || footprint.exchanges.iter().filter(|id| !world.exchanges.contains_key(id));
+    let asked: Vec<_> = missing().map(|id| keys::id!(id)).collect();
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let kept = kept.prepared(missing());
+    let held: Vec<_> = kept.values().map(|record| keys::id!(record.record_id)).collect();
+    let rows = session
+        .rows(
+            "select reservation.reservation_id, (
+                 select record.bytes from record where record.record_id = reservation.last_record_id
+                     and record.record_id not in (select unhex(value) from jsonb_each(?2))
+             ) as bytes
+             from jsonb_each(?1) as asked join reservation on reservation.reservation_id = unhex(asked.value)",
+            vec![keys::array(&asked)?, keys::array(&held)?],
+        )
+        .await?;
+    for row in rows {
+        let id = row.id("reservation_id", ExchangeId::new)?;
+        let record = match row.bytes_or_null("bytes")? {
+            Some(bytes) => rows::record_of(&bytes)?,
+            None => {
+                let last = kept.get(&id).map(Arc::clone);
+                last.ok_or_else(|| error::broken("a reservation without its last record"))?
+            }
+        };
+        world.exchanges.insert(id, record);
+    }
+    Ok(())
 }
 
 /// How far exchanges to be reversed are, and the lots that their commits credited.
@@ -51,13 +84,13 @@ async fn reversals(
     let asked = || footprint.reversals.iter().map(|id| keys::id!(id)).collect();
     let sql = "select reversal.reservation_id, max(reversal.reversal_number) as parts,
              max(reversal.reversed_source_points) as reversed_source_points
-         from json_each(?1) as asked join reversal on reversal.reservation_id = unhex(asked.value)
+         from jsonb_each(?1) as asked join reversal on reversal.reservation_id = unhex(asked.value)
          group by reversal.reservation_id";
     for row in session.found(sql, asked()).await? {
         let progress = Progress { parts: row.number("parts")?, source: row.int("reversed_source_points")? };
         world.reversed.insert(row.id("reservation_id", ExchangeId::new)?, progress);
     }
-    let sql = "select lot.* from json_each(?1) as asked
+    let sql = "select lot.* from jsonb_each(?1) as asked
          join reservation on reservation.reservation_id = unhex(asked.value)
          join record on record.record_id = reservation.last_record_id
          join lot_movement on lot_movement.record_number = record.record_number
@@ -96,7 +129,7 @@ async fn overdue(
              join record on record.record_id = reservation.last_record_id
              where json_array_length(?2) > 0
                  and reservation.decided_at is null and reservation.hold_expires_at <= ?1
-                 and exchange_leg.source_membership_id in (select unhex(value) from json_each(?2))",
+                 and exchange_leg.source_membership_id in (select unhex(value) from jsonb_each(?2))",
             vec![Bind::Int(world.now.micros()), keys::array(&asked)?],
         )
         .await?;

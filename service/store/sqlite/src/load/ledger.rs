@@ -23,14 +23,14 @@ pub(super) async fn load(
     let needed = footprint.accounts.iter().filter(|(_, need)| **need == AccountNeed::Lots);
     lots(session, &needed.map(|(id, _)| *id).collect(), world).await?;
     let initiators: Vec<&PartnerCode> = footprint.initiators.union(&touched.initiators).collect();
-    let sql = "select initiator.partner_code, initiator.live_holds from json_each(?1) as asked
+    let sql = "select initiator.partner_code, initiator.live_holds from jsonb_each(?1) as asked
          join initiator on initiator.partner_code = asked.value";
     for row in session.found(sql, initiators).await? {
         world.live_holds.insert(row.coded("partner_code")?, row.int("live_holds")?);
     }
     let exposures = footprint.exposures.union(&touched.exposures);
     let asked = exposures.map(|key| (key.pair.low(), key.pair.high(), key.currency)).collect();
-    let sql = "select exposure.* from json_each(?1) as asked
+    let sql = "select exposure.* from jsonb_each(?1) as asked
          join exposure on exposure.low_code = asked.value ->> 0 and exposure.high_code = asked.value ->> 1
              and exposure.currency = asked.value ->> 2";
     for row in session.found(sql, asked).await? {
@@ -45,7 +45,7 @@ pub(super) async fn accounts(
     footprint: &Footprint,
     world: &mut World,
 ) -> Result<(), StoreError> {
-    let sql = "select account.* from json_each(?1) as asked
+    let sql = "select account.* from jsonb_each(?1) as asked
          join account on account.membership_id = unhex(asked.value)";
     let asked = footprint.accounts.keys().map(|id| keys::id!(id)).collect();
     for row in session.found(sql, asked).await? {
@@ -73,7 +73,7 @@ async fn lots(
                  select lot.*, row_number() over (
                      partition by lot.membership_id order by lot.expires_at, lot.origin_month, lot.exchangeable
                  ) as turn
-                 from json_each(?1) as asked join lot on lot.membership_id = unhex(asked.value)
+                 from jsonb_each(?1) as asked join lot on lot.membership_id = unhex(asked.value)
                  where lot.remaining > lot.held
              ) where turn <= ?2",
             vec![keys::array(&asked)?, Bind::Int(most.saturating_add(1))],

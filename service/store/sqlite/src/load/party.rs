@@ -1,9 +1,11 @@
 //! Loading partners, programs, agreements, members and consents.
 
+use pointbridge_core::ids::ConsentId;
 use pointbridge_core::world::{Footprint, World};
 use pointbridge_store::StoreError;
 
 use crate::columns;
+use crate::kept::Kept;
 use crate::keys;
 use crate::rows::{self, Cells};
 use crate::session::Session;
@@ -11,6 +13,7 @@ use crate::session::Session;
 pub(super) async fn load(
     session: &mut Session<'_>,
     footprint: &Footprint,
+    kept: &Kept,
     world: &mut World,
 ) -> Result<(), StoreError> {
     partners(session, footprint, world).await?;
@@ -18,7 +21,7 @@ pub(super) async fn load(
     agreements(session, footprint, world).await?;
     memberships(session, footprint, world).await?;
     link_codes(session, footprint, world).await?;
-    consents(session, footprint, world).await
+    consents(session, footprint, kept, world).await
 }
 
 async fn partners(
@@ -29,7 +32,7 @@ async fn partners(
     let sql = concat!(
         "select ",
         columns::partner!(),
-        " from json_each(?1) as asked join partner on partner.partner_code = asked.value"
+        " from jsonb_each(?1) as asked join partner on partner.partner_code = asked.value"
     );
     for row in session.found(sql, footprint.partners.keys().collect()).await? {
         let partner = rows::partner(&row)?;
@@ -46,14 +49,14 @@ async fn programs(
     let sql = concat!(
         "select ",
         columns::program!(),
-        " from json_each(?1) as asked join program on program.program_id = unhex(asked.value)"
+        " from jsonb_each(?1) as asked join program on program.program_id = unhex(asked.value)"
     );
     let asked = footprint.programs.keys().map(|id| keys::id!(id)).collect();
     for row in session.found(sql, asked).await? {
         let program = rows::program(&row)?;
         world.programs.insert(program.program_id, program);
     }
-    let sql = "select program.partner_code, program.program_code from json_each(?1) as asked
+    let sql = "select program.partner_code, program.program_code from jsonb_each(?1) as asked
          join program on program.partner_code = asked.value ->> 0 and program.program_code = asked.value ->> 1";
     for row in session.found(sql, footprint.program_codes.iter().collect()).await? {
         world.program_codes.insert((row.coded("partner_code")?, row.coded("program_code")?));
@@ -69,7 +72,7 @@ async fn agreements(
     let sql = concat!(
         "select ",
         columns::agreement!(),
-        " from json_each(?1) as asked
+        " from jsonb_each(?1) as asked
          join agreement on agreement.low_code = asked.value ->> 0 and agreement.high_code = asked.value ->> 1"
     );
     let asked = footprint.agreements.keys().map(|pair| (pair.low(), pair.high())).collect();
@@ -88,14 +91,14 @@ async fn memberships(
     let by_id = concat!(
         "select ",
         columns::membership!(),
-        " from json_each(?1) as asked
+        " from jsonb_each(?1) as asked
          join membership on membership.membership_id = unhex(asked.value)
          join program on program.program_id = membership.program_id"
     );
     let by_member = concat!(
         "select ",
         columns::membership!(),
-        " from json_each(?1) as asked
+        " from jsonb_each(?1) as asked
          join membership as named on named.membership_id = unhex(asked.value)
          join membership on membership.member_id = named.member_id
          join program on program.program_id = membership.program_id"
@@ -108,7 +111,7 @@ async fn memberships(
         let membership = rows::membership(&row)?;
         world.memberships.insert(membership.membership_id, membership);
     }
-    let sql = "select membership.program_id, membership.external_reference from json_each(?1) as asked
+    let sql = "select membership.program_id, membership.external_reference from jsonb_each(?1) as asked
          join membership on membership.program_id = unhex(asked.value ->> 0)
              and membership.external_reference = asked.value ->> 1";
     let asked = footprint.external_references.iter();
@@ -125,7 +128,7 @@ async fn link_codes(
     footprint: &Footprint,
     world: &mut World,
 ) -> Result<(), StoreError> {
-    let sql = "select link_code.* from json_each(?1) as asked
+    let sql = "select link_code.* from jsonb_each(?1) as asked
          join link_code on link_code.code_hash = unhex(asked.value)";
     for row in session.found(sql, footprint.link_codes.iter().map(keys::hash).collect()).await? {
         let code = rows::link_code(&row)?;
@@ -134,30 +137,53 @@ async fn link_codes(
     Ok(())
 }
 
+/// The consents in force. What a consent says never changes, so that of most only the id is read.
+async fn consents_in_force(
+    session: &mut Session<'_>,
+    footprint: &Footprint,
+    kept: &Kept,
+    world: &mut World,
+) -> Result<(), StoreError> {
+    let sql = "select consent_in_force.consent_id from jsonb_each(?1) as asked
+         join consent_in_force on consent_in_force.membership_id = unhex(asked.value ->> 0)
+             and consent_in_force.recipient_code = asked.value ->> 1
+             and consent_in_force.consent_scope = asked.value ->> 2";
+    let asked = footprint.consents.keys();
+    let asked = asked.map(|key| (keys::id!(key.membership_id), &key.recipient, key.scope)).collect();
+    let mut missing = Vec::new();
+    for row in session.found(sql, asked).await? {
+        let id = row.id("consent_id", ConsentId::new)?;
+        match kept.consent(id) {
+            Some(consent) => {
+                world.consents.insert(consent.key(), consent);
+            }
+            None => missing.push(keys::id!(id)),
+        }
+    }
+    let sql = concat!(
+        "select ",
+        columns::consent!(),
+        " from jsonb_each(?1) as asked join consent on consent.consent_id = unhex(asked.value)"
+    );
+    for row in session.found(sql, missing).await? {
+        let consent = rows::consent(&row)?;
+        kept.keep_consent(consent.clone());
+        world.consents.insert(consent.key(), consent);
+    }
+    Ok(())
+}
+
 async fn consents(
     session: &mut Session<'_>,
     footprint: &Footprint,
+    kept: &Kept,
     world: &mut World,
 ) -> Result<(), StoreError> {
-    let in_force = concat!(
-        "select ",
-        columns::consent!(),
-        " from json_each(?1) as asked
-         join consent_in_force on consent_in_force.membership_id = unhex(asked.value ->> 0)
-             and consent_in_force.recipient_code = asked.value ->> 1
-             and consent_in_force.consent_scope = asked.value ->> 2
-         join consent on consent.consent_id = consent_in_force.consent_id"
-    );
-    let asked = footprint.consents.keys();
-    let asked = asked.map(|key| (keys::id!(key.membership_id), &key.recipient, key.scope)).collect();
-    for row in session.found(in_force, asked).await? {
-        let consent = rows::consent(&row)?;
-        world.consents.insert(consent.key(), consent);
-    }
+    consents_in_force(session, footprint, kept, world).await?;
     let by_id = concat!(
         "select ",
         columns::consent!(),
-        ", consent_withdrawal.reason, consent_withdrawal.withdrawn_at from json_each(?1) as asked
+        ", consent_withdrawal.reason, consent_withdrawal.withdrawn_at from jsonb_each(?1) as asked
          join consent on consent.consent_id = unhex(asked.value)
          left join consent_withdrawal on consent_withdrawal.consent_id = consent.consent_id"
     );

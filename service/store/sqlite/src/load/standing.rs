@@ -13,7 +13,7 @@ pub(super) async fn load(
     footprint: &Footprint,
     world: &mut World,
 ) -> Result<(), StoreError> {
-    let sql = "select approval.* from json_each(?1) as asked
+    let sql = "select approval.* from jsonb_each(?1) as asked
          join approval on approval.approval_id = unhex(asked.value)";
     let asked = footprint.approvals.iter().map(|id| keys::id!(id)).collect();
     for row in session.found(sql, asked).await? {
@@ -21,7 +21,7 @@ pub(super) async fn load(
         world.approvals.insert(approval.approval_id, approval);
     }
     certificates(session, footprint, world).await?;
-    let sql = "select signing_key.* from json_each(?1) as asked
+    let sql = "select signing_key.* from jsonb_each(?1) as asked
          join signing_key on signing_key.program_id = unhex(asked.value)";
     let asked = footprint.signing_keys.iter().map(|id| keys::id!(id)).collect();
     for row in session.found(sql, asked).await? {
@@ -36,7 +36,7 @@ async fn certificates(
     footprint: &Footprint,
     world: &mut World,
 ) -> Result<(), StoreError> {
-    let sql = "select certificate.* from json_each(?1) as asked
+    let sql = "select certificate.* from jsonb_each(?1) as asked
          join certificate on certificate.fingerprint = unhex(asked.value ->> 0)
              and certificate.owner = asked.value ->> 1";
     let owner = |owner: &Option<PartnerCode>| owner.as_ref().map_or_else(String::new, PartnerCode::to_string);
@@ -48,7 +48,7 @@ async fn certificates(
     let sql = "select asked.value as owner, (
              select count(*) from certificate
              where certificate.owner = asked.value and pinned_at is not null and revoked_at is null) as pins
-         from json_each(?1) as asked";
+         from jsonb_each(?1) as asked";
     for row in session.found(sql, footprint.pins.iter().collect()).await? {
         world.pins.insert(row.coded("owner")?, row.int("pins")?);
     }

@@ -19,7 +19,7 @@ pub(super) async fn write(session: &mut Session<'_>, changes: &Changes) -> Resul
     put(
         session,
         "insert into initiator (partner_code, live_holds)
-         select value ->> 0, value ->> 1 from json_each(?1) where true
+         select value ->> 0, value ->> 1 from jsonb_each(?1) where true
          on conflict (partner_code) do update set live_holds = excluded.live_holds",
         rows,
     )
@@ -47,7 +47,7 @@ async fn prepared(session: &mut Session<'_>, changes: &Changes) -> Result<(), St
              hold_expires_at, decided_at, prepare_record_id, last_record_id)
          select unhex(value ->> 0), value ->> 1, value ->> 2, value ->> '$[3][0]', value ->> '$[3][1]',
              value ->> '$[3][2]', value ->> 4, value ->> 5, null, unhex(value ->> 6), unhex(value ->> 6)
-         from json_each(?1)",
+         from jsonb_each(?1)",
         rows.collect(),
     )
     .await
@@ -74,7 +74,7 @@ async fn legs(session: &mut Session<'_>, changes: &Changes) -> Result<(), StoreE
              value ->> '$[3][0]', value ->> '$[3][1]', value ->> '$[3][2]', value ->> '$[3][3]',
              value ->> '$[4][0]', value ->> '$[4][1]', value ->> '$[4][2]',
              value ->> '$[5][0]', value ->> '$[5][1]', value ->> '$[5][2]', value ->> '$[5][3]'
-         from json_each(?1)",
+         from jsonb_each(?1)",
         rows.collect(),
     )
     .await
@@ -114,7 +114,7 @@ async fn ended(session: &mut Session<'_>, changes: &Changes) -> Result<(), Store
          from (
              select unhex(value ->> 0) as reservation_id, value ->> 1 as state, value ->> 2 as decided_at,
                  unhex(value ->> 3) as last_record_id
-             from json_each(?1)
+             from jsonb_each(?1)
          ) as ended
          where reservation.reservation_id = ended.reservation_id and reservation.decided_at is null",
         rows.collect(),
@@ -141,7 +141,7 @@ async fn reversals(session: &mut Session<'_>, changes: &Changes) -> Result<(), S
         "insert into reversal (
              reservation_id, reversal_number, reversal_id, record_id, source_points, reversed_source_points)
          select unhex(value ->> 0), value ->> 1, unhex(value ->> 2), unhex(value ->> 3), value ->> 4, value ->> 5
-         from json_each(?1)",
+         from jsonb_each(?1)",
         rows.collect(),
     )
     .await
@@ -157,7 +157,7 @@ async fn exposures(session: &mut Session<'_>, changes: &Changes) -> Result<(), S
         session,
         "insert into exposure (low_code, high_code, currency, committed_low, prepared_low, prepared_high)
          select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
-         from json_each(?1) where true
+         from jsonb_each(?1) where true
          on conflict (low_code, high_code, currency) do update set
              committed_low = excluded.committed_low, prepared_low = excluded.prepared_low,
              prepared_high = excluded.prepared_high",

@@ -8,38 +8,40 @@ use pointbridge_store::StoreError;
 use super::{put, put_each};
 use crate::error;
 use crate::keys;
-use crate::session::Session;
+use crate::session::{Bind, Session};
 
-/// Writes the records; the first gets the number `first`.
+/// Writes the records; the first gets the number `first`. Their bytes go as one parameter of their own that the rows name
+/// parts of: within JSON, every quotation mark of theirs would be escaped and read again.
 pub(super) async fn records(
     session: &mut Session<'_>,
     changes: &Changes,
     first: i64,
 ) -> Result<(), StoreError> {
     let mut rows = Vec::with_capacity(changes.records.len());
+    let mut bytes = Vec::with_capacity(changes.records.iter().map(|sealed| sealed.bytes.len()).sum());
     for (number, sealed) in (first..).zip(&changes.records) {
         let record = &sealed.record;
+        let begin: usize = bytes.len();
+        bytes.extend_from_slice(&sealed.bytes);
         rows.push((
             number,
             keys::id!(record.record_id),
             record.kind.as_str(),
             record.decided_at.micros(),
             record.window_id.map(|id| keys::id!(id)),
-            keys::canonical(&sealed.bytes)?,
+            (begin, sealed.bytes.len()),
             keys::hash(&sealed.hash),
             keys::bits(sealed.salt),
         ));
     }
-    put(
-        session,
-        "insert into record (record_number, record_id, kind, decided_at, window_id, bytes, hash, salt)
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let sql = "insert into record (record_number, record_id, kind, decided_at, window_id, bytes, hash, salt)
          select value ->> 0, unhex(value ->> 1), value ->> 2, value ->> 3, unhex(value ->> 4),
-             cast(value ->> 5 as blob), unhex(value ->> 6), unhex(value ->> 7)
-         from json_each(?1)",
-        rows,
-    )
-    .await
-    .map(|_| ())
+             substr(?2, 1 + (value ->> '$[5][0]'), value ->> '$[5][1]'), unhex(value ->> 6), unhex(value ->> 7)
+         from jsonb_each(?1)";
+    session.run(sql, vec![keys::array(&rows)?, Bind::Bytes(bytes)]).await.map(|_| ())
 }
 
 /// Writes accounts and lots as they are now.
@@ -50,7 +52,7 @@ pub(super) async fn balances(session: &mut Session<'_>, changes: &Changes) -> Re
         session,
         "insert into account (membership_id, posted, held, postings, live_holds)
          select unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4
-         from json_each(?1) where true
+         from jsonb_each(?1) where true
          on conflict (membership_id) do update set
              posted = excluded.posted, held = excluded.held, postings = excluded.postings,
              live_holds = excluded.live_holds",
@@ -72,7 +74,7 @@ pub(super) async fn balances(session: &mut Session<'_>, changes: &Changes) -> Re
     put(
         session,
         "insert into lot (membership_id, expires_at, origin_month, exchangeable, remaining, held)
-         select unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, 0, 0 from json_each(?1) where true
+         select unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, 0, 0 from jsonb_each(?1) where true
          on conflict do nothing",
         lots().collect(),
     )
@@ -83,7 +85,7 @@ pub(super) async fn balances(session: &mut Session<'_>, changes: &Changes) -> Re
          from (
              select unhex(value ->> 0) as membership_id, value ->> 1 as expires_at, value ->> 2 as origin_month,
                  value ->> 3 as exchangeable, value ->> 4 as remaining, value ->> 5 as held
-             from json_each(?1)
+             from jsonb_each(?1)
          ) as delta
          where lot.membership_id = delta.membership_id and lot.expires_at = delta.expires_at
              and lot.origin_month = delta.origin_month and lot.exchangeable = delta.exchangeable",
@@ -129,7 +131,7 @@ async fn postings(session: &mut Session<'_>, changes: &Changes, first: i64) -> R
              record_number, posting_number, program_id, account, amount, membership_id, member_sequence, balance_after)
          select value ->> 0, value ->> 1, unhex(value ->> 2), value ->> 3, value ->> 4, unhex(value ->> '$[5][0]'),
              value ->> '$[5][1]', value ->> '$[5][2]'
-         from json_each(?1)",
+         from jsonb_each(?1)",
         rows.collect(),
     )
     .await
@@ -157,7 +159,7 @@ async fn lot_movements(session: &mut Session<'_>, changes: &Changes, first: i64)
              record_number, movement_number, membership_id, expires_at, origin_month, exchangeable, remaining, held)
          select value ->> 0, value ->> 1, unhex(value ->> 2), value ->> 3, value ->> 4, value ->> 5, value ->> 6,
              value ->> 7
-         from json_each(?1)",
+         from jsonb_each(?1)",
         rows.collect(),
     )
     .await
@@ -186,7 +188,7 @@ async fn obligations(session: &mut Session<'_>, changes: &Changes, first: i64) -
         "insert into obligation (
              record_number, obligation_number, debtor_code, creditor_code, currency, money, window_id)
          select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, unhex(value ->> 6)
-         from json_each(?1)",
+         from jsonb_each(?1)",
         rows,
     )
     .await

@@ -27,7 +27,7 @@ async fn partners(session: &mut Session<'_>, changes: &Changes) -> Result<(), St
     put(
         session,
         "insert into partner (partner_code, name, status, created_at, updated_at)
-         select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 from json_each(?1) where true
+         select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 from jsonb_each(?1) where true
          on conflict (partner_code) do update set
              name = excluded.name, status = excluded.status, updated_at = excluded.updated_at",
         rows.collect(),
@@ -52,7 +52,7 @@ async fn partners(session: &mut Session<'_>, changes: &Changes) -> Result<(), St
              program_id, partner_code, program_code, name, scale, custody, points_expiry_months, created_at, updated_at)
          select unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
              value ->> 7, value ->> 8
-         from json_each(?1) where true
+         from jsonb_each(?1) where true
          on conflict (program_id) do update set
              name = excluded.name, points_expiry_months = excluded.points_expiry_months,
              updated_at = excluded.updated_at",
@@ -80,7 +80,7 @@ async fn memberships(session: &mut Session<'_>, changes: &Changes) -> Result<(),
              membership_id, member_id, program_id, external_reference, reference_salt, status, created_at)
          select unhex(value ->> 0), unhex(value ->> 1), unhex(value ->> 2), value ->> 3, unhex(value ->> 4),
              value ->> 5, value ->> 6
-         from json_each(?1) where true
+         from jsonb_each(?1) where true
          on conflict (membership_id) do update set member_id = excluded.member_id, status = excluded.status",
         rows.collect(),
     )
@@ -101,7 +101,7 @@ async fn memberships(session: &mut Session<'_>, changes: &Changes) -> Result<(),
              link_code_id, code_hash, membership_id, partner_code, expires_at, used_by_membership_id)
          select unhex(value ->> 0), unhex(value ->> 1), unhex(value ->> 2), value ->> 3, value ->> 4,
              unhex(value ->> 5)
-         from json_each(?1) where true
+         from jsonb_each(?1) where true
          on conflict (link_code_id) do update set used_by_membership_id = excluded.used_by_membership_id",
         rows.collect(),
     )
@@ -129,7 +129,7 @@ async fn agreements(session: &mut Session<'_>, changes: &Changes) -> Result<(), 
              created_at)
          select unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
              value ->> 7
-         from json_each(?1) where true
+         from jsonb_each(?1) where true
          on conflict (agreement_id) do update set
              latest_version = excluded.latest_version, active_version = excluded.active_version,
              active_since = excluded.active_since, pending_version = excluded.pending_version",
@@ -157,7 +157,7 @@ async fn agreements(session: &mut Session<'_>, changes: &Changes) -> Result<(), 
         "insert into agreement_version (agreement_id, version, author_code, terms, terms_hash, proposed_at)
          select unhex(value ->> 0), value ->> 1, value ->> 2, cast(value ->> 3 as blob), unhex(value ->> 4),
              value ->> 5
-         from json_each(?1)",
+         from jsonb_each(?1)",
         rows,
     )
     .await
@@ -185,7 +185,7 @@ async fn consents(session: &mut Session<'_>, changes: &Changes) -> Result<(), St
              granted_at, expires_at)
          select unhex(value ->> 0), unhex(value ->> 1), value ->> 2, value ->> 3, value ->> 4, value ->> 5,
              unhex(value ->> 6), value ->> 7, value ->> 8
-         from json_each(?1)",
+         from jsonb_each(?1)",
         rows.collect(),
     )
     .await?;
@@ -193,7 +193,7 @@ async fn consents(session: &mut Session<'_>, changes: &Changes) -> Result<(), St
     put(
         session,
         "insert into consent_withdrawal (consent_id, reason, withdrawn_at)
-         select unhex(value ->> 0), value ->> 1, value ->> 2 from json_each(?1)",
+         select unhex(value ->> 0), value ->> 1, value ->> 2 from jsonb_each(?1)",
         ends.map(|w| (keys::id!(w.consent_id), &w.reason, w.withdrawn_at.micros())).collect(),
     )
     .await
@@ -206,7 +206,7 @@ async fn consents_in_force(session: &mut Session<'_>, changes: &Changes) -> Resu
     put(
         session,
         "delete from consent_in_force where (membership_id, recipient_code, consent_scope) in (
-             select unhex(value ->> 0), value ->> 1, value ->> 2 from json_each(?1))",
+             select unhex(value ->> 0), value ->> 1, value ->> 2 from jsonb_each(?1))",
         gone.map(|(consent_key, _)| key(consent_key)).collect(),
     )
     .await?;
@@ -216,7 +216,7 @@ async fn consents_in_force(session: &mut Session<'_>, changes: &Changes) -> Resu
         session,
         "insert into consent_in_force (membership_id, recipient_code, consent_scope, consent_id)
          select unhex(value ->> '$[0][0]'), value ->> '$[0][1]', value ->> '$[0][2]', unhex(value ->> 1)
-         from json_each(?1) where true
+         from jsonb_each(?1) where true
          on conflict (membership_id, recipient_code, consent_scope) do update set consent_id = excluded.consent_id",
         now.collect(),
     )

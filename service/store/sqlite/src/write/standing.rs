@@ -20,7 +20,7 @@ pub(super) async fn write(session: &mut Session<'_>, changes: &Changes) -> Resul
     put(
         session,
         "insert into signing_key (program_id, key_id, public_key, registered_by, registered_at)
-         select unhex(value ->> 0), value ->> 1, unhex(value ->> 2), value ->> 3, value ->> 4 from json_each(?1)",
+         select unhex(value ->> 0), value ->> 1, unhex(value ->> 2), value ->> 3, value ->> 4 from jsonb_each(?1)",
         rows.collect(),
     )
     .await
@@ -53,7 +53,7 @@ async fn approvals(session: &mut Session<'_>, changes: &Changes) -> Result<(), S
              unhex(value ->> '$[1][0]'), value ->> '$[1][1]',
              value ->> '$[2][0]', value ->> '$[2][1]', value ->> '$[2][2]',
              value ->> '$[3][0]', value ->> '$[3][1]', value ->> '$[3][2]', value ->> 4
-         from json_each(?1) where true
+         from jsonb_each(?1) where true
          on conflict (approval_id) do update set
              state = excluded.state, decided_by = excluded.decided_by, decided_at = excluded.decided_at,
              reason = excluded.reason",
@@ -84,7 +84,7 @@ async fn certificates(session: &mut Session<'_>, changes: &Changes) -> Result<()
              value ->> '$[1][0]', value ->> '$[1][1]', value ->> '$[1][2]', value ->> '$[1][3]',
              value ->> '$[2][0]', value ->> '$[2][1]',
              value ->> '$[3][0]', value ->> '$[3][1]', value ->> '$[3][2]'
-         from json_each(?1) where true
+         from jsonb_each(?1) where true
          on conflict (fingerprint, owner) do update set
              revoked_by = excluded.revoked_by, revoked_at = excluded.revoked_at,
              revocation_reason = excluded.revocation_reason",
