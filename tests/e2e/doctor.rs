@@ -13,7 +13,8 @@ fn examined(data: &Path, more: &[&str]) -> (i32, Vec<Value>) {
     let mut arguments = vec!["doctor", "--data", data.to_str().unwrap(), "--json"];
     arguments.extend(more);
     let output = run(&arguments);
-    let said: Value = serde_json::from_str(&text(&output.stdout)).expect(&text(&output.stderr));
+    let said: Value =
+        serde_json::from_str(&text(&output.stdout)).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
     (output.status.code().unwrap(), said["findings"].as_array().unwrap().clone())
 }
 

@@ -243,14 +243,14 @@ fn every_alert_says_what_to_do_and_the_runbook_says_more() {
 fn every_alert_is_tested_to_fire_and_to_stay_silent() {
     let read: AlertTests = serde_saphyr::from_str(&deployed("prometheus/alerts_test.yml")).unwrap();
     let (mut fire, mut silent) = (BTreeSet::new(), BTreeSet::new());
+    let alert = Regex::new(r#"^ALERTS\{alertname="(\w+)", alertstate="firing"\}$"#).unwrap();
+    let severity = Regex::new(r#"severity="(\w+)""#).unwrap();
     for test in &read.tests {
         for expected in &test.promql_expr_test {
-            let alert = Regex::new(r#"^ALERTS\{alertname="(\w+)", alertstate="firing"\}$"#).unwrap();
             let name = alert
                 .captures(&expected.expr)
                 .unwrap_or_else(|| panic!("{}: asks for no alert", test.name))[1]
                 .to_owned();
-            let severity = Regex::new(r#"severity="(\w+)""#).unwrap();
             for sample in &expected.exp_samples {
                 fire.insert((
                     name.clone(),

@@ -285,13 +285,11 @@ async fn tail_of(database: &Path, staged: &Path) -> Result<Option<(Contents, Tai
 /// An epoch that no quote of this hub can have. Where the present one is not known, the seconds since 1970 stand in: more than
 /// any number of restores, and more than those of an earlier such restore.
 fn next_epoch(of_backup: u32, present: &Present) -> anyhow::Result<u32> {
-    let known = match present.epoch {
-        Some(epoch) => epoch.max(of_backup),
-        None => {
-            let since =
-                SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?;
-            of_backup.max(u32::try_from(since.as_secs()).unwrap_or(u32::MAX))
-        }
+    let known = if let Some(epoch) = present.epoch {
+        epoch.max(of_backup)
+    } else {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?;
+        of_backup.max(u32::try_from(since.as_secs()).unwrap_or(u32::MAX))
     };
     known.checked_add(1).context("the store has no epoch left")
 }

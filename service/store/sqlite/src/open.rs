@@ -91,7 +91,16 @@ impl SqliteStore {
         let engine_readers = readers_of(reading(), ENGINE_READERS).await?;
         let readers = readers_of(reading(), readers).await?;
         let time = Time::new(clock);
-        Ok(Self { writer, readers, engine_readers, time, kept: Kept::new(), hook: statement_hook, mark, lock })
+        Ok(Self {
+            writer,
+            readers,
+            engine_readers,
+            time,
+            kept: Kept::new(),
+            hook: statement_hook,
+            mark,
+            lock,
+        })
     }
 
     /// Opens a copy that nobody writes to, for reading alone: no file is made beside it and no byte of it changes.

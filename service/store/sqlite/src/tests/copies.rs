@@ -131,7 +131,7 @@ async fn a_replaced_database_is_kept_beside_the_new_one_which_has_an_epoch_of_it
     assert!(Lock::alone(&path).unwrap().is_none(), "the store is open");
     let Fixture { store, folder, clock, .. } = fixture;
     store.close().await;
-    let _lock = Lock::alone(&path).unwrap().expect("nobody has it open");
+    let lock = Lock::alone(&path).unwrap().expect("nobody has it open");
     let clocks = system_clock().unwrap();
     begin_epoch(&new, 7, (clocks)()).await.unwrap();
     assert!(begin_epoch(&new, 7, (clocks)()).await.is_err(), "an epoch only grows");
@@ -144,7 +144,7 @@ async fn a_replaced_database_is_kept_beside_the_new_one_which_has_an_epoch_of_it
     assert_eq!(std::fs::read(&kept).unwrap(), before);
     assert_eq!(std::fs::read(folder.path().join("hub.db.before-restore-1-wal")).unwrap(), b"the old one's");
     assert!(!path.with_extension("db-wal").exists() && !path.with_extension("db-open").exists());
-    drop(_lock);
+    drop(lock);
     let store = SqliteStore::open(Options { migrate: false, ..options(path.clone(), &clock) }).await.unwrap();
     assert_eq!(store.epoch().await, Ok(7));
     store.close().await;
