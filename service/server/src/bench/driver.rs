@@ -102,7 +102,10 @@ impl Driver {
                 Quotes::Fresh => {
                     let kept = fresh.len().checked_sub(share).context("not so many quotes")?;
                     let taken = fresh.split_off(kept);
-                    used.clone_from(&taken);
+                    // A turn of one partner alone leaves the other's as they are.
+                    if !taken.is_empty() {
+                        used.clone_from(&taken);
+                    }
                     taken
                 }
                 Quotes::Used => used.iter().cycle().take(share).cloned().collect(),

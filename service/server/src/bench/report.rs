@@ -2,6 +2,7 @@
 //!
 //! Times are microseconds, sizes bytes, rates per second. A rate is the median of the rounds. Absent: words for people.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
@@ -263,7 +264,7 @@ impl CpuFound {
             .map(|(name, nanos)| ThreadFound { name: name.clone(), processors: busy(*nanos, micros) })
             .filter(|thread| !thread.processors.is_zero())
             .collect();
-        server_threads.sort_by_key(|thread| std::cmp::Reverse(thread.processors));
+        server_threads.sort_by_key(|thread| Reverse(thread.processors));
         Self {
             server_seconds_per_1000: seconds_per_1000(server.nanos(), exchanges),
             client_seconds_per_1000: seconds_per_1000(client.nanos(), exchanges),
