@@ -121,7 +121,7 @@ async fn work_around_a_backup(alliance: &Alliance, hub: &Serving, to: &Path, end
     let quoted = quote.into_inner().quote.unwrap();
 
     let board = Arc::new(Board::default());
-    let diary = Arc::new(Diary::create(&alliance.beside(&format!("diary-{}", end as u8))));
+    let diary = Arc::new(Diary::create(&alliance.beside("diary")));
     let mut running = run(writers(alliance, 7), &clients, &board, &diary);
     let acknowledged = || board.acknowledged.load(Ordering::SeqCst);
     let reaches = |count: usize| until("calls", async move || (acknowledged() >= count).then_some(()));

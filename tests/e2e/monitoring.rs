@@ -86,17 +86,18 @@ async fn exchange_and_refuse(hub: &Serving) {
     grant(&airline, &at_airline, "market").await;
     agree(&market, ("airline", &airline), vec![asks::direction(&points, &miles)]).await;
     market.ledger().accrue_points(asks::accrue(&at_market, "1000")).await.unwrap();
-    let committed = prepare(&market, &at_market, &at_airline, "SM-1").await.unwrap();
+    let committed = prepare(&market, &at_market, &at_airline, "SM-1").await;
     market.exchanges().commit_exchange(asks::commit(&committed.exchange_id)).await.unwrap();
-    let aborted = prepare(&market, &at_market, &at_airline, "SM-2").await.unwrap();
+    let aborted = prepare(&market, &at_market, &at_airline, "SM-2").await;
     market.exchanges().abort_exchange(asks::abort(&aborted.exchange_id)).await.unwrap();
     market.exchanges().commit_exchange(asks::commit(&aborted.exchange_id)).await.unwrap_err();
 }
 
-async fn prepare(client: &Client, from: &str, to: &str, order: &str) -> Result<v1::Exchange, tonic::Status> {
-    let quote = client.exchanges().quote_exchange(asks::quote(from, to, "100")).await?.into_inner().quote;
-    let request = asks::prepare(&quote.unwrap().quote_token, order);
-    Ok(client.exchanges().prepare_exchange(request).await?.into_inner().exchange.unwrap())
+async fn prepare(client: &Client, from: &str, to: &str, order: &str) -> v1::Exchange {
+    let quoted = client.exchanges().quote_exchange(asks::quote(from, to, "100")).await.unwrap();
+    let request = asks::prepare(&quoted.into_inner().quote.unwrap().quote_token, order);
+    let prepared = client.exchanges().prepare_exchange(request).await.unwrap();
+    prepared.into_inner().exchange.unwrap()
 }
 
 /// A handshake that fails, and more silent connections at once than an address may have.
@@ -162,7 +163,7 @@ fn assert_exported(query: &Query, one: &Use, exported: &Exported) {
 
 /// A reason of refusals, or a status of gRPC.
 fn is_of_the_interface(value: &str) -> bool {
-    let is_status = (0..=16).map(tonic::Code::from).any(|code| {
+    let is_status = (0..=16).map(tonic::Code::from_i32).any(|code| {
         let spelt: String = format!("{code:?}")
             .chars()
             .flat_map(|c| [c.is_uppercase().then_some('_'), Some(c.to_ascii_uppercase())])

@@ -16,8 +16,8 @@ use pointbridge_core::time::Timestamp;
 use pointbridge_core::world::{Changes, FactQuery, Facts, Footprint, World};
 use pointbridge_store::{
     Admission, AgreementView, AuditRow, ConsentListKey, ConsentView, Due, ExchangeFilter, ExchangeView,
-    ExchangeWithReversals, LotView, MembershipName, MembershipView, Page, Paged, PostingView, QuoteView,
-    Scope, Store, StoreError, Views,
+    ExchangeWithReversals, LotView, MembershipName, MembershipView, Page, Paged, PostingView, Pulse,
+    QuoteView, Scope, Store, StoreError, Views,
 };
 use pointbridge_tests::memory::MemoryStore;
 use tokio::sync::Semaphore;
@@ -109,6 +109,10 @@ impl Store for Gated {
 
     async fn due(&self, limit: u32) -> Result<Vec<Due>, StoreError> {
         self.inner.due(limit).await
+    }
+
+    async fn pulse(&self) -> Result<Pulse, StoreError> {
+        self.inner.pulse().await
     }
 
     async fn audit(&self, visit: &mut (dyn FnMut(AuditRow) + Send)) -> Result<Timestamp, StoreError> {

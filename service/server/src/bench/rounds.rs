@@ -269,7 +269,9 @@ async fn alone(
 ) -> anyhow::Result<AloneFound> {
     let statements = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&statements);
-    let hook: StatementHook = Arc::new(move |_| drop(counted.fetch_add(1, Ordering::Relaxed)));
+    let hook: StatementHook = Arc::new(move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+    });
     let store = Arc::new(ground.open(ALONE, Some(hook)).await?);
     let supply = Arc::new(Supply::new(alliance, store.epoch().await?)?);
     let own = std::process::id();

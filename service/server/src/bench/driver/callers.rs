@@ -4,9 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, anyhow};
-use pointbridge_client::{Line, Refusal, request_id, v1};
+use pointbridge_client::v1::exchange_service_client::ExchangeServiceClient;
+use pointbridge_client::{Refusal, request_id, v1};
 use prost::Message;
 use tokio::task::JoinSet;
+use tonic::transport::Channel;
 
 use crate::bench::times::{Timing, micros};
 
@@ -14,7 +16,7 @@ use crate::bench::times::{Timing, micros};
 #[derive(Clone)]
 pub(super) struct Connection {
     pub(super) party: usize,
-    pub(super) client: v1::exchange_service_client::ExchangeServiceClient<Line>,
+    pub(super) client: ExchangeServiceClient<Channel>,
 }
 
 /// An exchange to make: everything of it that can be made ahead.
