@@ -131,7 +131,7 @@ impl Cli {
             Command::Migrate(args) => migrate::run(&args).await,
             Command::Backup(args) => backup::run(&args).await,
             Command::Restore(args) => restore::run(&args).await,
-            Command::Doctor(args) => doctor::run(args).await,
+            Command::Doctor(args) => doctor::run(&args).await,
         };
         result.unwrap_or_else(|error| {
             out::error(&error);

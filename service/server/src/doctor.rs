@@ -79,14 +79,14 @@ struct Known {
     bytes: u64,
 }
 
-/// Looks a hub's folder over, with the configuration that comes out of all sources.
-pub async fn examine(data: &Path, config: Result<Config, Mistakes>) -> Vec<Finding> {
+/// Looks a hub's folder over, with what holds there, or everything that is wrong with it.
+pub async fn examine(data: &Path, resolved: Result<Config, Mistakes>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !data.is_dir() {
         let what = format!("there is no folder {}: name the hub's folder with --data", data.display());
         return vec![Finding::fail("data folder", what)];
     }
-    let config = configuration(config, &mut findings);
+    let config = configuration(resolved, &mut findings);
     files::look(data, config.as_ref(), &mut findings);
     let is_open = database::is_open(data);
     let known = database::look(data, is_open, &mut findings).await;

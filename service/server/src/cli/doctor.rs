@@ -22,8 +22,9 @@ pub(super) struct DoctorArgs {
     json: bool,
 }
 
-pub(super) async fn run(args: DoctorArgs) -> anyhow::Result<ExitCode> {
-    let findings = examine(&args.serve.args.data.data, args.serve.effective()?.config).await;
+pub(super) async fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
+    let config = args.serve.effective()?.config;
+    let findings = examine(&args.serve.args.data.data, config).await;
     let worst = findings.iter().map(|finding| finding.verdict).max().unwrap_or(Verdict::Ok);
     if args.json {
         out::line(json!({"worst": worst, "findings": findings}));
