@@ -63,12 +63,11 @@ async fn named(
         .await?;
     for row in rows {
         let id = row.id("reservation_id", ExchangeId::new)?;
-        let record = match row.bytes_or_null("bytes")? {
-            Some(bytes) => rows::record_of(&bytes)?,
-            None => {
-                let last = kept.get(&id).map(Arc::clone);
-                last.ok_or_else(|| error::broken("a reservation without its last record"))?
-            }
+        let record = if let Some(bytes) = row.bytes_or_null("bytes")? {
+            rows::record_of(&bytes)?
+        } else {
+            let last = kept.get(&id).map(Arc::clone);
+            last.ok_or_else(|| error::broken("a reservation without its last record"))?
         };
         world.exchanges.insert(id, record);
     }
