@@ -68,7 +68,7 @@ fn a_wrong_command_is_told_what_is_right() {
     }
     run_well(&["pki", "init", "--dir", &pki, "--trust-domain", "alliance.example"]);
     let refused: [(&[&str], &str); 7] = [
-        (&["serve", "--data", &empty], "trust_domain is not set"),
+        (&["serve", "--data", &empty], "trust_domain: it is not set"),
         (&["check", "--data", &empty], "there is no database"),
         (&["pki", "init", "--dir", &pki, "--trust-domain", "alliance.example"], "has an authority already"),
         (&["pki", "partner", "--dir", &pki, "--code", "Airline", "--subject", "a"], "partner code"),

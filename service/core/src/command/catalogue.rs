@@ -14,7 +14,7 @@ use crate::quote::{AmountRejection, EndsRejection};
 use crate::rejection::Reason;
 
 /// A prepare's own refusals: those up to the agreement, and those from the live holds on.
-const PREPARE: (&[Reason], &[Reason]) = PrepareExchangeRejection::ORDER.split_at(4);
+const PREPARE: (&[Reason], &[Reason]) = PrepareExchangeRejection::ORDER.split_at(5);
 
 /// What a method that ends something asks of its caller: to be registered. A suspended partner may.
 const KNOWN: &[Reason] = StandingRejection::ORDER.split_at(1).0;

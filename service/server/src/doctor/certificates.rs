@@ -13,6 +13,9 @@ const AUTHORITIES: &str = "client authorities";
 const LISTS: &str = "revocation lists";
 const START: &str = "certificates";
 
+/// Fewer whole days than these are told of, however short a life the certificate was made for: nobody mends it at a weekend.
+const DAYS_LEFT_MIN: i64 = 2;
+
 pub(super) fn look(files: &ServerFiles, findings: &mut Vec<Finding>) {
     // The hub's own way of reading them: what it would say at its start.
     findings.push(match Trust::load(files.clone()) {
@@ -52,14 +55,14 @@ fn verdict_on(check: &'static str, found: &Found, files: &ServerFiles) -> Findin
     let days = found.days_left.unwrap_or_default();
     let verdict = if !found.verdict.is_taken && !is_exempt(found, files) {
         Verdict::Fail
-    } else if found.is_ending || days < 1 {
+    } else if found.is_ending || days < DAYS_LEFT_MIN {
         Verdict::Warn
     } else {
         Verdict::Ok
     };
     let advice = match (verdict, found.kind) {
         (Verdict::Warn, Kind::Crl) => ": renew it with `pointbridge pki crl`, or import a newer one",
-        (Verdict::Warn, Kind::Ca) => ": see `pointbridge pki rotate`",
+        (Verdict::Warn, Kind::Ca) => ": see `pointbridge pki rotate-ca`",
         (Verdict::Warn, _) => ": renew it with `pointbridge pki renew`",
         _ => "",
     };
