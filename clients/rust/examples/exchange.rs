@@ -67,19 +67,19 @@ async fn exchange(
     Ok(till.exchanges().commit_exchange(commit).await?.into_inner().exchange.unwrap_or_default())
 }
 
-/// The two memberships of whoever was the first to take points from the supermarket to the airline; the newest are listed first.
+/// The two memberships of somebody who took points from the supermarket to the airline before.
 async fn find_member(till: &Client) -> Result<Option<(String, String)>, Refusal> {
     let committed =
         ListExchangesRequest { state: Some(ExchangeState::Committed.into()), ..Default::default() };
-    let (mut exchanges, mut first) = (till.items(committed), None);
+    let mut exchanges = till.items(committed);
     while let Some(exchange) = exchanges.try_next().await? {
         for leg in exchange.legs {
             let (source, destination) = (leg.source.unwrap_or_default(), leg.destination.unwrap_or_default());
             if (source.partner_code.as_str(), destination.partner_code.as_str()) == ("supermarket", "airline")
             {
-                first = Some((source.membership_id, destination.membership_id));
+                return Ok(Some((source.membership_id, destination.membership_id)));
             }
         }
     }
-    Ok(first)
+    Ok(None)
 }

@@ -396,10 +396,10 @@ class ExchangeService:
         Who: partner that got the quote.
 
         Refusals in order: PARTNER_SUSPENDED, QUOTE_INVALID (forged, damaged or another's: one answer),
-        QUOTE_EXPIRED, QUOTE_USED, AGREEMENT_NOT_ACTIVE, MEMBERSHIP_NOT_FOUND (the two are not one member),
-        PARTNER_INACTIVE, NOT_SERVED (for a side with custody PARTNER_HELD), MEMBERSHIP_INACTIVE, CONSENT_MISSING,
-        AMOUNT_OUT_OF_RANGE, AMOUNT_STEP, AMOUNT_TOO_SMALL, OVERFLOW, HOLD_LIMIT, INSUFFICIENT_POINTS, TOO_MANY_LOTS,
-        EXPOSURE_LIMIT.
+        EPOCH_CHANGED, QUOTE_EXPIRED, QUOTE_USED, AGREEMENT_NOT_ACTIVE, MEMBERSHIP_NOT_FOUND (the two are not one
+        member), PARTNER_INACTIVE, NOT_SERVED (for a side with custody PARTNER_HELD), MEMBERSHIP_INACTIVE,
+        CONSENT_MISSING, AMOUNT_OUT_OF_RANGE, AMOUNT_STEP, AMOUNT_TOO_SMALL, OVERFLOW, HOLD_LIMIT,
+        INSUFFICIENT_POINTS, TOO_MANY_LOTS, EXPOSURE_LIMIT.
 
         Args:
             quote_token: The token of a quote, at most 300 characters. One that is not the hub's is refused with

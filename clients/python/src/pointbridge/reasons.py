@@ -219,3 +219,7 @@ class Reason(str, enum.Enum):
     """UNAUTHENTICATED. The revocation list of the certificate's authority is over: until the hub has a newer one it
     trusts no certificate of that authority. Tell the operator, and retry with the same request_id later.
     """
+    EPOCH_CHANGED = "EPOCH_CHANGED"
+    """FAILED_PRECONDITION. The quote was made before the hub was restored from a backup. Take a new quote, and look up
+    what became of exchanges of then: what the hub did last before may be lost.
+    """

@@ -228,6 +228,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAUTHENTICATED. The revocation list of the certificate's authority is over: until the hub has a newer one it trusts
     no certificate of that authority. Tell the operator, and retry with the same request_id later.
     """
+    ERROR_REASON_EPOCH_CHANGED: _ErrorReason.ValueType  # 96
+    """FAILED_PRECONDITION. The quote was made before the hub was restored from a backup. Take a new quote, and look up
+    what became of exchanges of then: what the hub did last before may be lost.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused. An answer of the hub's own services that is not OK carries `google.rpc.ErrorInfo` with
@@ -445,5 +449,9 @@ ERROR_REASON_CERTIFICATE_EXPIRED: ErrorReason.ValueType  # 90
 ERROR_REASON_CRL_EXPIRED: ErrorReason.ValueType  # 91
 """UNAUTHENTICATED. The revocation list of the certificate's authority is over: until the hub has a newer one it trusts
 no certificate of that authority. Tell the operator, and retry with the same request_id later.
+"""
+ERROR_REASON_EPOCH_CHANGED: ErrorReason.ValueType  # 96
+"""FAILED_PRECONDITION. The quote was made before the hub was restored from a backup. Take a new quote, and look up
+what became of exchanges of then: what the hub did last before may be lost.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
