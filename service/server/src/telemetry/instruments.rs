@@ -1,4 +1,4 @@
-//! The instruments: one for each row of [`names`](super::names), made once per process, and what is counted on them.
+//! The instruments: one for each row of [`names`], made once per process, and what is counted on them.
 //!
 //! One per process, as the log is. Until they are made nothing is counted and nothing is paid for. Attributes are made ahead
 //! where their values are known: of methods and statuses, of batches, of each pair of partners once. Absent on purpose:
