@@ -29,6 +29,7 @@ mod options;
 mod replacing;
 mod rows;
 mod schema;
+mod script;
 mod session;
 mod time;
 mod transact;

@@ -15,7 +15,7 @@ use serde::Serialize;
 use sqlx::pool::PoolConnection;
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Sqlite, SqliteConnection};
+use sqlx::{AssertSqlSafe, Either, Executor, Sqlite, SqliteConnection};
 use tokio::sync::OwnedMutexGuard;
 use tokio_stream::StreamExt;
 use tracing::{Instrument, Span};
@@ -23,6 +23,7 @@ use tracing::{Instrument, Span};
 use crate::error;
 use crate::keys;
 use crate::options::StatementHook;
+use crate::script::Script;
 
 /// A parameter's value.
 #[derive(Debug, Clone)]
@@ -92,6 +93,21 @@ impl<'c> Session<'c> {
         Ok(done.rows_affected())
     }
 
+    /// Runs the statements of a script in one go. Where one fails, those behind it do not run.
+    pub(crate) async fn script(&mut self, mut script: Script) -> Result<(), StoreError> {
+        let spans: Vec<Span> = script.statements().map(|sql| self.show(sql)).collect();
+        let (text, binds) = script.text();
+        let query = with_values(sqlx::query(AssertSqlSafe(text)), binds);
+        let mut results = (&mut *self.conn).fetch_many(query);
+        let mut done = Vec::with_capacity(spans.len());
+        while let Some(result) = results.next().await {
+            if let Either::Left(result) = result.map_err(error::of)? {
+                done.push(result);
+            }
+        }
+        script.judge(&done)
+    }
+
     /// Runs a statement and shows its rows one by one, without keeping them.
     pub(crate) async fn each(
         &mut self,
@@ -121,7 +137,14 @@ fn shown(hook: Option<&StatementHook>, sql: &str) -> Span {
 }
 
 fn bound(sql: &'static str, binds: Vec<Bind>) -> Query<'static, Sqlite, SqliteArguments> {
-    binds.into_iter().fold(sqlx::query(sql), |query, bind| match bind {
+    with_values(sqlx::query(sql), binds)
+}
+
+fn with_values(
+    query: Query<'static, Sqlite, SqliteArguments>,
+    binds: Vec<Bind>,
+) -> Query<'static, Sqlite, SqliteArguments> {
+    binds.into_iter().fold(query, |query, bind| match bind {
         Bind::Text(text) => query.bind(text),
         Bind::Int(int) => query.bind(int),
         Bind::Bytes(bytes) => query.bind(bytes),

@@ -1,4 +1,4 @@
-//! Writing: changes become rows, each table with one statement whatever the number of rows.
+//! Writing: changes become rows, each table with one statement whatever the number of rows, and all statements in one script.
 //!
 //! | order | what | statement (none where nothing changed) | rows |
 //! | --- | --- | --- | --- |
@@ -34,55 +34,57 @@ use serde::Serialize;
 use crate::error;
 use crate::keys;
 use crate::load::Place;
+use crate::script::Script;
 use crate::session::{Bind, Session};
 
-/// Writes the changes of a batch.
+/// Writes the changes of a batch: all statements go to the database's thread at once, because each way there and back costs
+/// more than most of them do.
 pub(crate) async fn changes(
     session: &mut Session<'_>,
     changes: &Changes,
     place: Place,
 ) -> Result<(), StoreError> {
-    party::write(session, changes).await?;
-    ledger::records(session, changes, place.record_number).await?;
-    ledger::balances(session, changes).await?;
-    exchange::write(session, changes).await?;
-    ledger::lines(session, changes, place.record_number).await?;
-    standing::write(session, changes).await?;
-    requests(session, changes).await?;
-    let sql = "update store_state set last_now = ?1";
-    session.run(sql, vec![Bind::Int(place.now.micros())]).await.map(|_| ())
+    let mut script = Script::default();
+    party::write(&mut script, changes)?;
+    ledger::records(&mut script, changes, place.record_number)?;
+    ledger::balances(&mut script, changes)?;
+    exchange::write(&mut script, changes)?;
+    ledger::lines(&mut script, changes, place.record_number)?;
+    standing::write(&mut script, changes)?;
+    requests(&mut script, changes)?;
+    script.add("update store_state set last_now = ?", vec![Bind::Int(place.now.micros())], None);
+    session.script(script).await
 }
 
-/// Runs a statement over an array of rows, and answers with how many it changed. An empty array needs no statement.
-async fn put<T: Serialize>(
-    session: &mut Session<'_>,
-    sql: &'static str,
-    rows: Vec<T>,
-) -> Result<u64, StoreError> {
+/// Adds a statement over an array of rows. An empty array needs no statement.
+fn put<T: Serialize>(script: &mut Script, sql: &'static str, rows: Vec<T>) -> Result<(), StoreError> {
     if rows.is_empty() {
-        return Ok(0);
+        return Ok(());
     }
     let array = keys::array(&rows)?;
     drop(rows);
-    session.run(sql, vec![array]).await
+    script.add(sql, vec![array], None);
+    Ok(())
 }
 
 /// As [`put`], where every row of the array must change one of the table.
-async fn put_each<T: Serialize>(
-    session: &mut Session<'_>,
+fn put_each<T: Serialize>(
+    script: &mut Script,
     sql: &'static str,
     rows: Vec<T>,
-    table: &str,
+    table: &'static str,
 ) -> Result<(), StoreError> {
-    let expected = u64::try_from(rows.len()).map_err(|_| error::broken("a bound beyond 64 bits"))?;
-    let changed = put(session, sql, rows).await?;
-    if changed == expected {
+    if rows.is_empty() {
         return Ok(());
     }
-    Err(StoreError::Broken(format!("{expected} rows of {table} were to change, and {changed} did")))
+    let expected = u64::try_from(rows.len()).map_err(|_| error::broken("a bound beyond 64 bits"))?;
+    let array = keys::array(&rows)?;
+    drop(rows);
+    script.add(sql, vec![array], Some((table, expected)));
+    Ok(())
 }
 
-async fn requests(session: &mut Session<'_>, changes: &Changes) -> Result<(), StoreError> {
+fn requests(script: &mut Script, changes: &Changes) -> Result<(), StoreError> {
     let rows = changes.requests.iter().map(|row| {
         let key = &row.key;
         (
@@ -95,12 +97,10 @@ async fn requests(session: &mut Session<'_>, changes: &Changes) -> Result<(), St
         )
     });
     put(
-        session,
+        script,
         "insert into request (scope, method, request_id, body_hash, record_id, answered_at)
          select value ->> 0, value ->> 1, unhex(value ->> 2), unhex(value ->> 3), unhex(value ->> 4), value ->> 5
-         from jsonb_each(?1)",
+         from jsonb_each(?)",
         rows.collect(),
     )
-    .await
-    .map(|_| ())
 }

@@ -8,26 +8,25 @@ use serde::Serialize;
 
 use super::{put, put_each};
 use crate::keys;
-use crate::session::Session;
+use crate::script::Script;
 
-pub(super) async fn write(session: &mut Session<'_>, changes: &Changes) -> Result<(), StoreError> {
-    prepared(session, changes).await?;
-    legs(session, changes).await?;
-    ended(session, changes).await?;
-    reversals(session, changes).await?;
+pub(super) fn write(script: &mut Script, changes: &Changes) -> Result<(), StoreError> {
+    prepared(script, changes)?;
+    legs(script, changes)?;
+    ended(script, changes)?;
+    reversals(script, changes)?;
     let rows = changes.live_holds.iter().collect();
     put(
-        session,
+        script,
         "insert into initiator (partner_code, live_holds)
-         select value ->> 0, value ->> 1 from jsonb_each(?1) where true
+         select value ->> 0, value ->> 1 from jsonb_each(?) where true
          on conflict (partner_code) do update set live_holds = excluded.live_holds",
         rows,
-    )
-    .await?;
-    exposures(session, changes).await
+    )?;
+    exposures(script, changes)
 }
 
-async fn prepared(session: &mut Session<'_>, changes: &Changes) -> Result<(), StoreError> {
+fn prepared(script: &mut Script, changes: &Changes) -> Result<(), StoreError> {
     let rows = changes.prepared.values().map(|(exchange, record_id)| {
         let references = &exchange.references;
         (
@@ -41,26 +40,24 @@ async fn prepared(session: &mut Session<'_>, changes: &Changes) -> Result<(), St
         )
     });
     put(
-        session,
+        script,
         "insert into reservation (
              reservation_id, state, initiator_code, order_reference, store_reference, till_reference, prepared_at,
              hold_expires_at, decided_at, prepare_record_id, last_record_id)
          select unhex(value ->> 0), value ->> 1, value ->> 2, value ->> '$[3][0]', value ->> '$[3][1]',
              value ->> '$[3][2]', value ->> 4, value ->> 5, null, unhex(value ->> 6), unhex(value ->> 6)
-         from jsonb_each(?1)",
+         from jsonb_each(?)",
         rows.collect(),
     )
-    .await
-    .map(|_| ())
 }
 
-async fn legs(session: &mut Session<'_>, changes: &Changes) -> Result<(), StoreError> {
+fn legs(script: &mut Script, changes: &Changes) -> Result<(), StoreError> {
     let rows = changes
         .prepared
         .values()
         .flat_map(|(exchange, _)| exchange.legs.iter().map(move |leg| leg_row(exchange.reservation_id, leg)));
     put(
-        session,
+        script,
         "insert into exchange_leg (
              reservation_id, leg_number, agreement_id, agreement_version,
              source_program_id, source_partner_code, source_membership_id, source_custody,
@@ -74,11 +71,9 @@ async fn legs(session: &mut Session<'_>, changes: &Changes) -> Result<(), StoreE
              value ->> '$[3][0]', value ->> '$[3][1]', value ->> '$[3][2]', value ->> '$[3][3]',
              value ->> '$[4][0]', value ->> '$[4][1]', value ->> '$[4][2]',
              value ->> '$[5][0]', value ->> '$[5][1]', value ->> '$[5][2]', value ->> '$[5][3]'
-         from jsonb_each(?1)",
+         from jsonb_each(?)",
         rows.collect(),
     )
-    .await
-    .map(|_| ())
 }
 
 /// A leg as six arrays: what it is, its two sides, points, residue, obligation.
@@ -103,27 +98,26 @@ fn side(side: &Side) -> impl Serialize {
     (keys::id!(side.program_id), side.partner.clone(), keys::id!(side.membership_id), side.custody)
 }
 
-async fn ended(session: &mut Session<'_>, changes: &Changes) -> Result<(), StoreError> {
+fn ended(script: &mut Script, changes: &Changes) -> Result<(), StoreError> {
     let rows = changes.ended.iter().map(|(exchange_id, end)| {
         (keys::id!(exchange_id), end.state, end.decided_at.micros(), keys::id!(end.record_id))
     });
     put_each(
-        session,
+        script,
         "update reservation set
              state = ended.state, decided_at = ended.decided_at, last_record_id = ended.last_record_id
          from (
              select unhex(value ->> 0) as reservation_id, value ->> 1 as state, value ->> 2 as decided_at,
                  unhex(value ->> 3) as last_record_id
-             from jsonb_each(?1)
+             from jsonb_each(?)
          ) as ended
          where reservation.reservation_id = ended.reservation_id and reservation.decided_at is null",
         rows.collect(),
         "reservation",
     )
-    .await
 }
 
-async fn reversals(session: &mut Session<'_>, changes: &Changes) -> Result<(), StoreError> {
+fn reversals(script: &mut Script, changes: &Changes) -> Result<(), StoreError> {
     let made = changes.records.iter().filter_map(|sealed| Some((&sealed.record, sealed.record.reversal()?)));
     let rows = made.map(|(record, reversal)| {
         let progress = reversal.progress();
@@ -137,32 +131,28 @@ async fn reversals(session: &mut Session<'_>, changes: &Changes) -> Result<(), S
         )
     });
     put(
-        session,
+        script,
         "insert into reversal (
              reservation_id, reversal_number, reversal_id, record_id, source_points, reversed_source_points)
          select unhex(value ->> 0), value ->> 1, unhex(value ->> 2), unhex(value ->> 3), value ->> 4, value ->> 5
-         from jsonb_each(?1)",
+         from jsonb_each(?)",
         rows.collect(),
     )
-    .await
-    .map(|_| ())
 }
 
-async fn exposures(session: &mut Session<'_>, changes: &Changes) -> Result<(), StoreError> {
+fn exposures(script: &mut Script, changes: &Changes) -> Result<(), StoreError> {
     let rows = changes.exposures.values().map(|e| {
         let pair = &e.key.pair;
         (pair.low(), pair.high(), e.key.currency, e.committed_low, e.prepared_low, e.prepared_high)
     });
     put(
-        session,
+        script,
         "insert into exposure (low_code, high_code, currency, committed_low, prepared_low, prepared_high)
          select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
-         from jsonb_each(?1) where true
+         from jsonb_each(?) where true
          on conflict (low_code, high_code, currency) do update set
              committed_low = excluded.committed_low, prepared_low = excluded.prepared_low,
              prepared_high = excluded.prepared_high",
         rows.collect(),
     )
-    .await
-    .map(|_| ())
 }

@@ -8,15 +8,12 @@ use pointbridge_store::StoreError;
 use super::{put, put_each};
 use crate::error;
 use crate::keys;
-use crate::session::{Bind, Session};
+use crate::script::Script;
+use crate::session::Bind;
 
 /// Writes the records; the first gets the number `first`. Their bytes go as one parameter of their own that the rows name
 /// parts of: within JSON, every quotation mark of theirs would be escaped and read again.
-pub(super) async fn records(
-    session: &mut Session<'_>,
-    changes: &Changes,
-    first: i64,
-) -> Result<(), StoreError> {
+pub(super) fn records(script: &mut Script, changes: &Changes, first: i64) -> Result<(), StoreError> {
     let mut rows = Vec::with_capacity(changes.records.len());
     let mut bytes = Vec::with_capacity(changes.records.iter().map(|sealed| sealed.bytes.len()).sum());
     for (number, sealed) in (first..).zip(&changes.records) {
@@ -39,26 +36,26 @@ pub(super) async fn records(
     }
     let sql = "insert into record (record_number, record_id, kind, decided_at, window_id, bytes, hash, salt)
          select value ->> 0, unhex(value ->> 1), value ->> 2, value ->> 3, unhex(value ->> 4),
-             substr(?2, 1 + (value ->> '$[5][0]'), value ->> '$[5][1]'), unhex(value ->> 6), unhex(value ->> 7)
-         from jsonb_each(?1)";
-    session.run(sql, vec![keys::array(&rows)?, Bind::Bytes(bytes)]).await.map(|_| ())
+             substr(?, 1 + (value ->> '$[5][0]'), value ->> '$[5][1]'), unhex(value ->> 6), unhex(value ->> 7)
+         from jsonb_each(?)";
+    script.add(sql, vec![Bind::Bytes(bytes), keys::array(&rows)?], None);
+    Ok(())
 }
 
 /// Writes accounts and lots as they are now.
-pub(super) async fn balances(session: &mut Session<'_>, changes: &Changes) -> Result<(), StoreError> {
+pub(super) fn balances(script: &mut Script, changes: &Changes) -> Result<(), StoreError> {
     let rows = changes.accounts.values();
     let rows = rows.map(|a| (keys::id!(a.membership_id), a.posted, a.held, a.postings, a.live_holds));
     put(
-        session,
+        script,
         "insert into account (membership_id, posted, held, postings, live_holds)
          select unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4
-         from jsonb_each(?1) where true
+         from jsonb_each(?) where true
          on conflict (membership_id) do update set
              posted = excluded.posted, held = excluded.held, postings = excluded.postings,
              live_holds = excluded.live_holds",
         rows.collect(),
-    )
-    .await?;
+    )?;
     let lots = || {
         changes.lots.iter().map(|((membership, key), delta)| {
             (
@@ -72,38 +69,32 @@ pub(super) async fn balances(session: &mut Session<'_>, changes: &Changes) -> Re
         })
     };
     put(
-        session,
+        script,
         "insert into lot (membership_id, expires_at, origin_month, exchangeable, remaining, held)
-         select unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, 0, 0 from jsonb_each(?1) where true
+         select unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, 0, 0 from jsonb_each(?) where true
          on conflict do nothing",
         lots().collect(),
-    )
-    .await?;
+    )?;
     put_each(
-        session,
+        script,
         "update lot set remaining = lot.remaining + delta.remaining, held = lot.held + delta.held
          from (
              select unhex(value ->> 0) as membership_id, value ->> 1 as expires_at, value ->> 2 as origin_month,
                  value ->> 3 as exchangeable, value ->> 4 as remaining, value ->> 5 as held
-             from jsonb_each(?1)
+             from jsonb_each(?)
          ) as delta
          where lot.membership_id = delta.membership_id and lot.expires_at = delta.expires_at
              and lot.origin_month = delta.origin_month and lot.exchangeable = delta.exchangeable",
         lots().collect(),
         "lot",
     )
-    .await
 }
 
 /// Writes what the records say line by line; the first record has the number `first`.
-pub(super) async fn lines(
-    session: &mut Session<'_>,
-    changes: &Changes,
-    first: i64,
-) -> Result<(), StoreError> {
-    postings(session, changes, first).await?;
-    lot_movements(session, changes, first).await?;
-    obligations(session, changes, first).await
+pub(super) fn lines(script: &mut Script, changes: &Changes, first: i64) -> Result<(), StoreError> {
+    postings(script, changes, first)?;
+    lot_movements(script, changes, first)?;
+    obligations(script, changes, first)
 }
 
 /// The records with their numbers.
@@ -111,7 +102,7 @@ fn numbered(changes: &Changes, first: i64) -> impl Iterator<Item = (i64, &Sealed
     (first..).zip(&changes.records)
 }
 
-async fn postings(session: &mut Session<'_>, changes: &Changes, first: i64) -> Result<(), StoreError> {
+fn postings(script: &mut Script, changes: &Changes, first: i64) -> Result<(), StoreError> {
     let rows = numbered(changes, first).flat_map(|(record_number, sealed)| {
         (1_i64..).zip(&sealed.record.postings).map(move |(number, posting)| {
             let member = posting.member.as_ref();
@@ -126,19 +117,17 @@ async fn postings(session: &mut Session<'_>, changes: &Changes, first: i64) -> R
         })
     });
     put(
-        session,
+        script,
         "insert into posting (
              record_number, posting_number, program_id, account, amount, membership_id, member_sequence, balance_after)
          select value ->> 0, value ->> 1, unhex(value ->> 2), value ->> 3, value ->> 4, unhex(value ->> '$[5][0]'),
              value ->> '$[5][1]', value ->> '$[5][2]'
-         from jsonb_each(?1)",
+         from jsonb_each(?)",
         rows.collect(),
     )
-    .await
-    .map(|_| ())
 }
 
-async fn lot_movements(session: &mut Session<'_>, changes: &Changes, first: i64) -> Result<(), StoreError> {
+fn lot_movements(script: &mut Script, changes: &Changes, first: i64) -> Result<(), StoreError> {
     let rows = numbered(changes, first).flat_map(|(record_number, sealed)| {
         (1_i64..).zip(&sealed.record.lots).map(move |(number, moved)| {
             (
@@ -154,19 +143,17 @@ async fn lot_movements(session: &mut Session<'_>, changes: &Changes, first: i64)
         })
     });
     put(
-        session,
+        script,
         "insert into lot_movement (
              record_number, movement_number, membership_id, expires_at, origin_month, exchangeable, remaining, held)
          select value ->> 0, value ->> 1, unhex(value ->> 2), value ->> 3, value ->> 4, value ->> 5, value ->> 6,
              value ->> 7
-         from jsonb_each(?1)",
+         from jsonb_each(?)",
         rows.collect(),
     )
-    .await
-    .map(|_| ())
 }
 
-async fn obligations(session: &mut Session<'_>, changes: &Changes, first: i64) -> Result<(), StoreError> {
+fn obligations(script: &mut Script, changes: &Changes, first: i64) -> Result<(), StoreError> {
     let mut rows = Vec::new();
     for (record_number, sealed) in numbered(changes, first) {
         for (number, owed) in (1_i64..).zip(&sealed.record.obligations) {
@@ -184,13 +171,11 @@ async fn obligations(session: &mut Session<'_>, changes: &Changes, first: i64) -
         }
     }
     put(
-        session,
+        script,
         "insert into obligation (
              record_number, obligation_number, debtor_code, creditor_code, currency, money, window_id)
          select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, unhex(value ->> 6)
-         from jsonb_each(?1)",
+         from jsonb_each(?)",
         rows,
     )
-    .await
-    .map(|_| ())
 }

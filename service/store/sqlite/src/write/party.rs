@@ -9,30 +9,29 @@ use pointbridge_store::StoreError;
 
 use super::put;
 use crate::keys;
-use crate::session::Session;
+use crate::script::Script;
 
-pub(super) async fn write(session: &mut Session<'_>, changes: &Changes) -> Result<(), StoreError> {
-    partners(session, changes).await?;
-    memberships(session, changes).await?;
-    agreements(session, changes).await?;
-    consents(session, changes).await?;
-    consents_in_force(session, changes).await
+pub(super) fn write(script: &mut Script, changes: &Changes) -> Result<(), StoreError> {
+    partners(script, changes)?;
+    memberships(script, changes)?;
+    agreements(script, changes)?;
+    consents(script, changes)?;
+    consents_in_force(script, changes)
 }
 
-async fn partners(session: &mut Session<'_>, changes: &Changes) -> Result<(), StoreError> {
+fn partners(script: &mut Script, changes: &Changes) -> Result<(), StoreError> {
     let rows = changes
         .partners
         .values()
         .map(|p| (&p.code, &p.name, p.status, p.created_at.micros(), p.updated_at.micros()));
     put(
-        session,
+        script,
         "insert into partner (partner_code, name, status, created_at, updated_at)
-         select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 from jsonb_each(?1) where true
+         select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 from jsonb_each(?) where true
          on conflict (partner_code) do update set
              name = excluded.name, status = excluded.status, updated_at = excluded.updated_at",
         rows.collect(),
-    )
-    .await?;
+    )?;
     let rows = changes.programs.values().map(|p| {
         (
             keys::id!(p.program_id),
@@ -47,22 +46,20 @@ async fn partners(session: &mut Session<'_>, changes: &Changes) -> Result<(), St
         )
     });
     put(
-        session,
+        script,
         "insert into program (
              program_id, partner_code, program_code, name, scale, custody, points_expiry_months, created_at, updated_at)
          select unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
              value ->> 7, value ->> 8
-         from jsonb_each(?1) where true
+         from jsonb_each(?) where true
          on conflict (program_id) do update set
              name = excluded.name, points_expiry_months = excluded.points_expiry_months,
              updated_at = excluded.updated_at",
         rows.collect(),
     )
-    .await
-    .map(|_| ())
 }
 
-async fn memberships(session: &mut Session<'_>, changes: &Changes) -> Result<(), StoreError> {
+fn memberships(script: &mut Script, changes: &Changes) -> Result<(), StoreError> {
     let rows = changes.memberships.values().map(|m| {
         (
             keys::id!(m.membership_id),
@@ -75,16 +72,15 @@ async fn memberships(session: &mut Session<'_>, changes: &Changes) -> Result<(),
         )
     });
     put(
-        session,
+        script,
         "insert into membership (
              membership_id, member_id, program_id, external_reference, reference_salt, status, created_at)
          select unhex(value ->> 0), unhex(value ->> 1), unhex(value ->> 2), value ->> 3, unhex(value ->> 4),
              value ->> 5, value ->> 6
-         from jsonb_each(?1) where true
+         from jsonb_each(?) where true
          on conflict (membership_id) do update set member_id = excluded.member_id, status = excluded.status",
         rows.collect(),
-    )
-    .await?;
+    )?;
     let rows = changes.link_codes.values().map(|c| {
         (
             keys::id!(c.link_code_id),
@@ -96,20 +92,18 @@ async fn memberships(session: &mut Session<'_>, changes: &Changes) -> Result<(),
         )
     });
     put(
-        session,
+        script,
         "insert into link_code (
              link_code_id, code_hash, membership_id, partner_code, expires_at, used_by_membership_id)
          select unhex(value ->> 0), unhex(value ->> 1), unhex(value ->> 2), value ->> 3, value ->> 4,
              unhex(value ->> 5)
-         from jsonb_each(?1) where true
+         from jsonb_each(?) where true
          on conflict (link_code_id) do update set used_by_membership_id = excluded.used_by_membership_id",
         rows.collect(),
     )
-    .await
-    .map(|_| ())
 }
 
-async fn agreements(session: &mut Session<'_>, changes: &Changes) -> Result<(), StoreError> {
+fn agreements(script: &mut Script, changes: &Changes) -> Result<(), StoreError> {
     let rows = changes.agreements.values().map(|a| {
         (
             keys::id!(a.agreement_id),
@@ -123,19 +117,18 @@ async fn agreements(session: &mut Session<'_>, changes: &Changes) -> Result<(), 
         )
     });
     put(
-        session,
+        script,
         "insert into agreement (
              agreement_id, low_code, high_code, latest_version, active_version, active_since, pending_version,
              created_at)
          select unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
              value ->> 7
-         from jsonb_each(?1) where true
+         from jsonb_each(?) where true
          on conflict (agreement_id) do update set
              latest_version = excluded.latest_version, active_version = excluded.active_version,
              active_since = excluded.active_since, pending_version = excluded.pending_version",
         rows.collect(),
-    )
-    .await?;
+    )?;
     let mut sealed = Vec::with_capacity(changes.versions.len());
     for version in &changes.versions {
         let (terms, _) = version.terms.seal().map_err(|error| StoreError::Broken(error.to_string()))?;
@@ -153,18 +146,16 @@ async fn agreements(session: &mut Session<'_>, changes: &Changes) -> Result<(), 
         ));
     }
     put(
-        session,
+        script,
         "insert into agreement_version (agreement_id, version, author_code, terms, terms_hash, proposed_at)
          select unhex(value ->> 0), value ->> 1, value ->> 2, cast(value ->> 3 as blob), unhex(value ->> 4),
              value ->> 5
-         from jsonb_each(?1)",
+         from jsonb_each(?)",
         rows,
     )
-    .await
-    .map(|_| ())
 }
 
-async fn consents(session: &mut Session<'_>, changes: &Changes) -> Result<(), StoreError> {
+fn consents(script: &mut Script, changes: &Changes) -> Result<(), StoreError> {
     let rows = changes.consents.iter().map(|c| {
         (
             keys::id!(c.consent_id),
@@ -179,47 +170,41 @@ async fn consents(session: &mut Session<'_>, changes: &Changes) -> Result<(), St
         )
     });
     put(
-        session,
+        script,
         "insert into consent (
              consent_id, membership_id, recipient_code, consent_scope, purpose, notice_version, evidence_hash,
              granted_at, expires_at)
          select unhex(value ->> 0), unhex(value ->> 1), value ->> 2, value ->> 3, value ->> 4, value ->> 5,
              unhex(value ->> 6), value ->> 7, value ->> 8
-         from jsonb_each(?1)",
+         from jsonb_each(?)",
         rows.collect(),
-    )
-    .await?;
+    )?;
     let ends = changes.withdrawals.iter();
     put(
-        session,
+        script,
         "insert into consent_withdrawal (consent_id, reason, withdrawn_at)
-         select unhex(value ->> 0), value ->> 1, value ->> 2 from jsonb_each(?1)",
+         select unhex(value ->> 0), value ->> 1, value ->> 2 from jsonb_each(?)",
         ends.map(|w| (keys::id!(w.consent_id), &w.reason, w.withdrawn_at.micros())).collect(),
     )
-    .await
-    .map(|_| ())
 }
 
-async fn consents_in_force(session: &mut Session<'_>, changes: &Changes) -> Result<(), StoreError> {
+fn consents_in_force(script: &mut Script, changes: &Changes) -> Result<(), StoreError> {
     let key = |key: &ConsentKey| (keys::id!(key.membership_id), key.recipient.clone(), key.scope);
     let gone = changes.consents_in_force.iter().filter(|(_, consent)| consent.is_none());
     put(
-        session,
+        script,
         "delete from consent_in_force where (membership_id, recipient_code, consent_scope) in (
-             select unhex(value ->> 0), value ->> 1, value ->> 2 from jsonb_each(?1))",
+             select unhex(value ->> 0), value ->> 1, value ->> 2 from jsonb_each(?))",
         gone.map(|(consent_key, _)| key(consent_key)).collect(),
-    )
-    .await?;
+    )?;
     let now = changes.consents_in_force.iter();
     let now = now.filter_map(|(consent_key, consent)| Some((key(consent_key), keys::id!((*consent)?))));
     put(
-        session,
+        script,
         "insert into consent_in_force (membership_id, recipient_code, consent_scope, consent_id)
          select unhex(value ->> '$[0][0]'), value ->> '$[0][1]', value ->> '$[0][2]', unhex(value ->> 1)
-         from jsonb_each(?1) where true
+         from jsonb_each(?) where true
          on conflict (membership_id, recipient_code, consent_scope) do update set consent_id = excluded.consent_id",
         now.collect(),
     )
-    .await
-    .map(|_| ())
 }

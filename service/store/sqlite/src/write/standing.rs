@@ -8,26 +8,24 @@ use pointbridge_store::StoreError;
 
 use super::put;
 use crate::keys;
-use crate::session::Session;
+use crate::script::Script;
 
-pub(super) async fn write(session: &mut Session<'_>, changes: &Changes) -> Result<(), StoreError> {
-    approvals(session, changes).await?;
-    certificates(session, changes).await?;
+pub(super) fn write(script: &mut Script, changes: &Changes) -> Result<(), StoreError> {
+    approvals(script, changes)?;
+    certificates(script, changes)?;
     let rows = changes.signing_keys.iter().map(|key| {
         let public_key = keys::hash(&key.public_key);
         (keys::id!(key.program_id), &key.key_id, public_key, &key.by, key.at.micros())
     });
     put(
-        session,
+        script,
         "insert into signing_key (program_id, key_id, public_key, registered_by, registered_at)
-         select unhex(value ->> 0), value ->> 1, unhex(value ->> 2), value ->> 3, value ->> 4 from jsonb_each(?1)",
+         select unhex(value ->> 0), value ->> 1, unhex(value ->> 2), value ->> 3, value ->> 4 from jsonb_each(?)",
         rows.collect(),
     )
-    .await
-    .map(|_| ())
 }
 
-async fn approvals(session: &mut Session<'_>, changes: &Changes) -> Result<(), StoreError> {
+fn approvals(script: &mut Script, changes: &Changes) -> Result<(), StoreError> {
     let mut sealed = Vec::with_capacity(changes.approvals.len());
     for approval in changes.approvals.values() {
         let bytes = approval.proposal.seal().map_err(|error| StoreError::Broken(error.to_string()))?.0;
@@ -45,7 +43,7 @@ async fn approvals(session: &mut Session<'_>, changes: &Changes) -> Result<(), S
         ));
     }
     put(
-        session,
+        script,
         "insert into approval (
              approval_id, method, proposal, content_hash, subject_changed_at, requested_by, requested_at, expires_at,
              state, decided_by, decided_at, reason)
@@ -53,17 +51,15 @@ async fn approvals(session: &mut Session<'_>, changes: &Changes) -> Result<(), S
              unhex(value ->> '$[1][0]'), value ->> '$[1][1]',
              value ->> '$[2][0]', value ->> '$[2][1]', value ->> '$[2][2]',
              value ->> '$[3][0]', value ->> '$[3][1]', value ->> '$[3][2]', value ->> 4
-         from jsonb_each(?1) where true
+         from jsonb_each(?) where true
          on conflict (approval_id) do update set
              state = excluded.state, decided_by = excluded.decided_by, decided_at = excluded.decided_at,
              reason = excluded.reason",
         rows,
     )
-    .await
-    .map(|_| ())
 }
 
-async fn certificates(session: &mut Session<'_>, changes: &Changes) -> Result<(), StoreError> {
+fn certificates(script: &mut Script, changes: &Changes) -> Result<(), StoreError> {
     let rows = changes.certificates.values().map(|certificate| {
         let pin = certificate.pin.as_ref();
         let end = certificate.revocation.as_ref();
@@ -76,7 +72,7 @@ async fn certificates(session: &mut Session<'_>, changes: &Changes) -> Result<()
         )
     });
     put(
-        session,
+        script,
         "insert into certificate (
              fingerprint, owner, principal, serial, not_before, not_after, pinned_by, pinned_at,
              revoked_by, revoked_at, revocation_reason)
@@ -84,12 +80,10 @@ async fn certificates(session: &mut Session<'_>, changes: &Changes) -> Result<()
              value ->> '$[1][0]', value ->> '$[1][1]', value ->> '$[1][2]', value ->> '$[1][3]',
              value ->> '$[2][0]', value ->> '$[2][1]',
              value ->> '$[3][0]', value ->> '$[3][1]', value ->> '$[3][2]'
-         from jsonb_each(?1) where true
+         from jsonb_each(?) where true
          on conflict (fingerprint, owner) do update set
              revoked_by = excluded.revoked_by, revoked_at = excluded.revoked_at,
              revocation_reason = excluded.revocation_reason",
         rows.collect(),
     )
-    .await
-    .map(|_| ())
 }
