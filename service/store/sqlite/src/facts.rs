@@ -22,12 +22,19 @@ pub(crate) async fn read(session: &mut Session<'_>, query: &FactQuery) -> Result
     let mut facts = Facts::default();
     // First, because what is approved names facts of its own.
     let query = &approvals(session, query, &mut facts).await?;
-    memberships(session, query, &mut facts).await?;
-    agreements(session, query, &mut facts).await?;
-    exchanges(session, query, &mut facts).await?;
-    consents(session, query, &mut facts).await?;
-    certificates(session, query, &mut facts).await?;
+    session.note_readings();
+    named(session, query, &mut facts).await?;
+    session.read_noted().await?;
+    named(session, query, &mut facts).await?;
     Ok(facts)
+}
+
+async fn named(session: &mut Session<'_>, query: &FactQuery, facts: &mut Facts) -> Result<(), StoreError> {
+    memberships(session, query, facts).await?;
+    agreements(session, query, facts).await?;
+    exchanges(session, query, facts).await?;
+    consents(session, query, facts).await?;
+    certificates(session, query, facts).await
 }
 
 /// Approvals, and the query with what carrying them out needs.

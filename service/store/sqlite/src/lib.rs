@@ -26,6 +26,7 @@ mod load;
 mod lock;
 mod open;
 mod options;
+mod readings;
 mod replacing;
 mod rows;
 mod schema;

@@ -54,13 +54,41 @@ pub(crate) async fn world(
     kept: &Kept,
 ) -> Result<(World, Place), StoreError> {
     let (mut world, place) = head(session, time).await?;
-    requests(session, footprint, &mut world).await?;
-    party::load(session, footprint, kept, &mut world).await?;
-    standing::load(session, footprint, &mut world).await?;
-    ledger::accounts(session, footprint, &mut world).await?;
-    let touched = exchange::load(session, footprint, kept, &mut world).await?;
-    ledger::load(session, footprint, touched, &mut world).await?;
+    // In two groups, of which the second needs the accounts of the first. Each is asked once for its statements and once for
+    // their rows; the first time nothing is found, and the world stays as it is.
+    session.note_readings();
+    parties(session, footprint, kept, &mut world).await?;
+    session.read_noted().await?;
+    parties(session, footprint, kept, &mut world).await?;
+    session.note_readings();
+    points(session, footprint, kept, &mut world).await?;
+    session.read_noted().await?;
+    points(session, footprint, kept, &mut world).await?;
     Ok((world, place))
+}
+
+/// Requests, who takes part, and accounts.
+async fn parties(
+    session: &mut Session<'_>,
+    footprint: &Footprint,
+    kept: &Kept,
+    world: &mut World,
+) -> Result<(), StoreError> {
+    requests(session, footprint, world).await?;
+    party::load(session, footprint, kept, world).await?;
+    standing::load(session, footprint, world).await?;
+    ledger::accounts(session, footprint, world).await
+}
+
+/// Exchanges, lots, holds and exposures.
+async fn points(
+    session: &mut Session<'_>,
+    footprint: &Footprint,
+    kept: &Kept,
+    world: &mut World,
+) -> Result<(), StoreError> {
+    let touched = exchange::load(session, footprint, kept, world).await?;
+    ledger::load(session, footprint, touched, world).await
 }
 
 async fn head(session: &mut Session<'_>, time: &Time) -> Result<(World, Place), StoreError> {

@@ -23,10 +23,11 @@ use tracing::{Instrument, Span};
 use crate::error;
 use crate::keys;
 use crate::options::StatementHook;
+use crate::readings::{self, Reading, Readings};
 use crate::script::Script;
 
 /// A parameter's value.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Bind {
     Text(String),
     Int(i64),
@@ -45,11 +46,41 @@ impl Bind {
 pub(crate) struct Session<'c> {
     conn: &'c mut SqliteConnection,
     hook: Option<&'c StatementHook>,
+    readings: Readings,
 }
 
 impl<'c> Session<'c> {
     pub(crate) fn new(conn: &'c mut SqliteConnection, hook: Option<&'c StatementHook>) -> Self {
-        Self { conn, hook }
+        Self { conn, hook, readings: Readings::default() }
+    }
+
+    /// From here on [`Session::rows`] only notes what it is asked, and answers with nothing, until [`Session::read_noted`].
+    pub(crate) fn note_readings(&mut self) {
+        self.readings = Readings::noting();
+    }
+
+    /// Runs all statements that were noted in one go. Whoever asks the same again, in the same order, is answered with their
+    /// rows; whatever else is asked in between runs as always.
+    pub(crate) async fn read_noted(&mut self) -> Result<(), StoreError> {
+        let noted = std::mem::take(&mut self.readings).noted();
+        let spans: Vec<Span> = noted.iter().map(|asked| self.show(asked.sql)).collect();
+        let (text, binds) = readings::text(&noted);
+        if noted.is_empty() {
+            return Ok(());
+        }
+        let query = with_values(sqlx::query(AssertSqlSafe(text)), binds);
+        let mut results = (&mut *self.conn).fetch_many(query);
+        let mut found = Vec::with_capacity(spans.len());
+        let mut rows = Vec::new();
+        while let Some(result) = results.next().await {
+            match result.map_err(error::of)? {
+                Either::Right(row) => rows.push(row),
+                Either::Left(_) => found.push(std::mem::take(&mut rows)),
+            }
+        }
+        drop(results);
+        self.readings = Readings::answering(noted, found)?;
+        Ok(())
     }
 
     /// Runs a statement and answers with its rows.
@@ -58,6 +89,11 @@ impl<'c> Session<'c> {
         sql: &'static str,
         binds: Vec<Bind>,
     ) -> Result<Vec<SqliteRow>, StoreError> {
+        let binds = match self.readings.of(sql, binds) {
+            Reading::Noted => return Ok(Vec::new()),
+            Reading::Answered(rows) => return Ok(rows),
+            Reading::Unknown(binds) => binds,
+        };
         let span = self.show(sql);
         bound(sql, binds).fetch_all(&mut *self.conn).instrument(span).await.map_err(error::of)
     }
