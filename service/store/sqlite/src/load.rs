@@ -1,4 +1,4 @@
-//! Loading: a footprint becomes a world.
+//! Loading: a footprint becomes a world, in three ways to the connection's thread: the head, 2–13, and the rest.
 //!
 //! | order | what | statement (one each, none where nothing is asked for) | rows |
 //! | --- | --- | --- | --- |
