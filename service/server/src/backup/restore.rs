@@ -222,6 +222,16 @@ async fn look_at(
 ) -> anyhow::Result<Present> {
     let nothing = Present { epoch: None, last_decided_at: None, tail: None };
     if !database.exists() {
+        if SqliteStore::has_left_only_its_log(database) {
+            unaccepted.push((
+                Accept::UnreadableDatabase,
+                format!(
+                    "{} is gone, and a hub has served it, for its log or its mark lies there: what was decided after the \
+                     backup, and who was shut out, is not known",
+                    database.display()
+                ),
+            ));
+        }
         return Ok(nothing);
     }
     let log_is_lost = SqliteStore::lacks_its_log(database);
