@@ -27,7 +27,7 @@ use crate::keys::KeyRing;
 use crate::secret_file;
 
 /// Where a backup is made ready, in the data folder: on the same file system as the database.
-const STAGING_FOLDER: &str = "restoring";
+pub(crate) const STAGING_FOLDER: &str = "restoring";
 
 /// What must be accepted by name before a restore does it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
