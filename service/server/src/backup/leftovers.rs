@@ -16,7 +16,8 @@ pub(super) fn remove_leftovers(folder: &Path) {
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
         let Some(backup) = name.strip_suffix(PARTIAL_ENDING) else { continue };
-        let is_ours = backup.starts_with("pointbridge-") && backup.ends_with(".db");
+        let is_ours =
+            backup.strip_prefix("pointbridge-").is_some_and(|rest| rest.strip_suffix(".db").is_some());
         if is_ours && entry.file_type().is_ok_and(|kind| kind.is_file()) {
             remove_if_left(&entry.path(), &folder.join(backup));
         }

@@ -227,16 +227,7 @@ async fn look_at(
 ) -> anyhow::Result<Present> {
     let nothing = Present { epoch: None, last_decided_at: None, tail: None };
     if !database.exists() {
-        if SqliteStore::has_left_only_its_log(database) {
-            unaccepted.push((
-                Accept::UnreadableDatabase,
-                format!(
-                    "{} is gone, and a hub has served it, for its log or its mark lies there: what was decided after the \
-                     backup, and who was shut out, is not known",
-                    database.display()
-                ),
-            ));
-        }
+        unaccepted.extend(orphaned(database));
         return Ok(nothing);
     }
     let log_is_lost = SqliteStore::lacks_its_log(database);
@@ -286,6 +277,16 @@ async fn look_at(
     // Nobody knows the epoch that a lost log may have begun.
     let epoch = (!log_is_lost).then_some(contents.epoch);
     Ok(Present { epoch, last_decided_at: Some(contents.last_decided_at), tail: Some(tail) })
+}
+
+/// What must be accepted where the database is gone and a hub has served it.
+fn orphaned(database: &Path) -> Option<(Accept, String)> {
+    let what = format!(
+        "{} is gone, and a hub has served it, for its log or its mark lies there: what was decided after the backup, and who \
+         was shut out, is not known",
+        database.display()
+    );
+    SqliteStore::has_left_only_its_log(database).then_some((Accept::UnreadableDatabase, what))
 }
 
 async fn tail_of(database: &Path, staged: &Path) -> Result<Option<(Contents, Tail)>, StoreError> {
