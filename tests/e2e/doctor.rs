@@ -150,7 +150,7 @@ const LINES: [Line; 17] = [
     ),
     (
         "left by restores",
-        |data| std::fs::write(data.join("pointbridge.db.before-restore-1"), [0; 1_500_000]).unwrap(),
+        |data| std::fs::write(data.join("pointbridge.db.before-restore-1"), vec![0; 1_500_000]).unwrap(),
         &[],
         "warn",
         &["pointbridge.db.before-restore-1 (2 MB)"],
@@ -159,7 +159,7 @@ const LINES: [Line; 17] = [
         "left by restores",
         |data| {
             std::fs::create_dir(data.join("restoring")).unwrap();
-            std::fs::write(data.join("restoring/pointbridge.db"), [0; 2_500_000]).unwrap();
+            std::fs::write(data.join("restoring/pointbridge.db"), vec![0; 2_500_000]).unwrap();
         },
         &[],
         "warn",
