@@ -25,7 +25,7 @@ use crate::figures::Figures;
 use crate::harness::until;
 use crate::load::{Board, Unanswered, Writer, run, writers};
 use crate::program::{Serving, command_of, path, run_ill, run_well};
-use crate::scene::balance;
+use crate::scene::{balance, grant};
 use crate::starts::run_and_kill;
 
 /// Acknowledged calls before the backup, and after it.
@@ -381,4 +381,63 @@ async fn a_restore_that_is_killed_anywhere_leaves_the_old_or_the_new() {
     assert_eq!(balance(&clients["babycare"], &alliance.babies[0]).await[0], "0");
     assert_eq!(hub.terminate().await.code(), Some(0));
     check(&data);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consent_that_was_renewed_and_then_withdrawn_does_not_hold_again_after_a_restore() {
+    let (alliance, hub) = Alliance::found().await;
+    let (data, to) = (alliance.data(), alliance.beside("backup.db"));
+    back_up(&data, &to);
+    let clients = connect(&hub).await;
+    let ([at_market, at_airline], market) = (&alliance.people[0], &clients["market"]);
+    // The backup has the consent that this one renews.
+    let renewed = grant(market, at_market, "airline").await;
+    market.members().withdraw_consent(asks::withdraw(&renewed)).await.unwrap();
+    let ask = || asks::quote(at_market, at_airline, "100");
+    assert_eq!(refusal(market.exchanges().quote_exchange(ask()).await), "CONSENT_MISSING");
+    assert_eq!(hub.terminate().await.code(), Some(0));
+    let done = restore(&data, &to, "lost-records");
+    let again = done["shut_out_again"].as_array().unwrap();
+    assert_eq!(again.len(), 1, "{done}");
+    assert!(again[0]["what"].as_str().unwrap().contains(&renewed), "{done}");
+    assert_eq!(again[0]["fate"], "holds again");
+    assert_eq!(done["trust_since_unknown"], false);
+    let hub = Serving::start_logging(&data, "info").await;
+    let market = &connect(&hub).await["market"];
+    assert_eq!(refusal(market.exchanges().quote_exchange(ask()).await), "CONSENT_MISSING");
+    assert_eq!(hub.terminate().await.code(), Some(0));
+    check(&data);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_a_database_that_is_gone_is_not_played_into_the_restored_one() {
+    let (alliance, hub) = Alliance::found().await;
+    let (data, to) = (alliance.data(), alliance.beside("backup.db"));
+    back_up(&data, &to);
+    let clients = connect(&hub).await;
+    clients["babycare"].ledger().accrue_points(asks::accrue(&alliance.babies[0], "7")).await.unwrap();
+    hub.kill().await;
+    let (database, log) = (data.join(DATABASE_FILE), data.join(format!("{DATABASE_FILE}-wal")));
+    let frames = std::fs::read(&log).unwrap();
+    std::fs::remove_file(&database).unwrap();
+    let said = run_ill(1, &["restore", "--data", text(&data), "--from", text(&to)]);
+    assert!(said.contains("--accept unreadable-database: ") && said.contains("is gone"), "{said}");
+    assert_eq!(std::fs::read(&log).unwrap(), frames, "a refused restore changed the log");
+    let done = restore(&data, &to, "unreadable-database");
+    assert!(done["epoch"].as_u64().unwrap() > 1_000_000 && done["missing"].is_null(), "{done}");
+    assert_eq!(done["trust_since_unknown"], true);
+    assert_eq!(std::fs::read(done["kept"].as_str().unwrap()).unwrap(), frames);
+    check(&data);
+    let hub = Serving::start_logging(&data, "info").await;
+    let clients = connect(&hub).await;
+    assert_eq!(balance(&clients["babycare"], &alliance.babies[0]).await[0], "0");
+    assert_eq!(hub.terminate().await.code(), Some(0));
+    check(&data);
+    // The epoch is that of the restore still: nothing has come from elsewhere.
+    let to = alliance.beside("after.db");
+    assert_eq!(back_up(&data, &to)["manifest"]["epoch"], done["epoch"]);
+    // On a new machine nothing is lost, as far as anybody knows; who was shut out since must be told to do it again.
+    std::fs::remove_file(&database).unwrap();
+    let said = run_well(&["restore", "--data", text(&data), "--from", text(&to)]);
+    assert!(said.contains("is not known here: do it again"), "{said}");
 }

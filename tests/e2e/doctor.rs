@@ -94,7 +94,7 @@ type Line = (&'static str, fn(&Path), &'static [&'static str], &'static str, &'s
 
 const NOTHING: fn(&Path) = |_| ();
 
-const LINES: [Line; 15] = [
+const LINES: [Line; 17] = [
     (
         "configuration",
         |data| std::fs::write(data.join("pointbridge.toml"), "listen = 5\nfoo = 1").unwrap(),
@@ -147,6 +147,23 @@ const LINES: [Line; 15] = [
         &[],
         "fail",
         &["its log is gone"],
+    ),
+    (
+        "left by restores",
+        |data| std::fs::write(data.join("pointbridge.db.before-restore-1"), vec![0; 1_500_000]).unwrap(),
+        &[],
+        "warn",
+        &["pointbridge.db.before-restore-1 (2 MB)"],
+    ),
+    (
+        "left by restores",
+        |data| {
+            std::fs::create_dir(data.join("restoring")).unwrap();
+            std::fs::write(data.join("restoring/pointbridge.db"), vec![0; 2_500_000]).unwrap();
+        },
+        &[],
+        "warn",
+        &["restoring/ (3 MB)"],
     ),
     ("certificates", |data| std::fs::write(data.join("pki/crl.pem"), "").unwrap(), &[], "fail", &[]),
     (

@@ -29,6 +29,27 @@ install_deploy_python() {
   printf '%s' "$pins" >"$tools/deploy/pins"
 }
 
+# What the backup's unit removes: old copies, and never the newest one nor its manifest.
+check_pruning() {
+  local copies="$scratch/copies" line name
+  line="$(sed -n "s|^ExecStartPre=-/bin/sh -c '\(.*\)'$|\1|p" deploy/systemd/pointbridge-backup.service)"
+  if [[ "$line" != *"/var/backups/pointbridge"*"-delete" ]]; then echo "the backup's unit has no line that prunes"; return 1; fi
+  line="${line//\$\$/\$}"
+  line="${line//\/var\/backups\/pointbridge/"$copies"}"
+  rm -rf -- "$copies"
+  mkdir -p -- "$copies"
+  sh -c "$line" || true
+  for name in 20260101T000000Z 20260102T000000Z; do
+    touch -d '9 days ago' -- "$copies/pointbridge-$name.db" "$copies/pointbridge-$name.db.json"
+  done
+  touch -d '9 days ago' -- "$copies/pointbridge-20260103T000000Z.db.partial" "$copies/notes"
+  sh -c "$line"
+  diff <(ls -- "$copies") <(printf '%s\n' notes pointbridge-20260102T000000Z.db pointbridge-20260102T000000Z.db.json)
+  touch -- "$copies/pointbridge-20260104T000000Z.db" "$copies/pointbridge-20260104T000000Z.db.json"
+  sh -c "$line"
+  diff <(ls -- "$copies") <(printf '%s\n' notes pointbridge-20260104T000000Z.db pointbridge-20260104T000000Z.db.json)
+}
+
 # The units as they would lie on a machine, but for the program's path.
 check_units() {
   local units="$scratch/units" unit limit
@@ -44,6 +65,7 @@ check_units() {
     systemd-analyze security --no-pager --offline=true --threshold="$limit" "$unit"
   done
   systemd-sysusers --dry-run "$PWD/deploy/systemd/pointbridge.sysusers"
+  check_pruning
   python3 tests/steps/sandbox.py "$CARGO_TARGET_DIR/release/pointbridge" deploy/systemd "$scratch/sandbox"
 }
 

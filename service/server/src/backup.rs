@@ -9,6 +9,7 @@
 //! kept apart.
 
 mod carry;
+mod leftovers;
 mod make;
 mod proof;
 mod restore;
@@ -25,6 +26,7 @@ use crate::pki::Moment;
 
 pub use carry::{Carried, Fate};
 pub use make::{Made, Proof, make};
+pub(crate) use restore::STAGING_FOLDER;
 pub use restore::{Accept, Request, Restored, Unaccepted, restore};
 pub(crate) use space::{Space, space_of};
 

@@ -11,6 +11,7 @@ mod clock;
 mod database;
 mod disk;
 mod files;
+mod remains;
 
 use std::path::Path;
 
@@ -91,6 +92,7 @@ pub async fn examine(data: &Path, resolved: Result<Config, Mistakes>) -> Vec<Fin
     let is_open = database::is_open(data);
     let known = database::look(data, is_open, &mut findings).await;
     disk::look(data, &known, &mut findings);
+    remains::look(data, &mut findings);
     clock::look(known.contents.as_ref(), &mut findings);
     if let Some(config) = &config {
         certificates::look(&config.tls, &mut findings);

@@ -2,7 +2,8 @@
 //!
 //! Pinned and revoked certificates, suspended partners and withdrawn consents of the database that goes are decided again on
 //! the one that comes, by the same rules, for the same principals, under the same request ids, at the time of the restore. A
-//! retry of such a request is then answered like any other.
+//! retry of such a request is then answered like any other. A consent that was renewed after the backup and then withdrawn is
+//! not in it, but the one that it renewed is, and holds there: that one is withdrawn in its place, under a request id of its own.
 //!
 //! Absent on purpose: everything that gives trust or moves value. What was resumed, registered or granted after the backup is
 //! lost with the rest, and asked for anew by people.
@@ -17,12 +18,15 @@ use pointbridge_core::command::{
     AddCertificate, Answer, Command, Context, Envelope, RevokeCertificate, SuspendPartner, WithdrawConsent,
     decide_batch,
 };
+use pointbridge_core::ids::ConsentId;
+use pointbridge_core::member::ConsentKey;
 use pointbridge_core::record::{Body, Record};
 use pointbridge_core::rejection::{Reason, Rejection};
 use pointbridge_core::text::PartnerCode;
-use pointbridge_core::world::{FactQuery, Footprint};
+use pointbridge_core::world::{Changes, FactQuery, Footprint, Lock};
 use pointbridge_store::Store;
 use pointbridge_store_sqlite::{Ending, SqliteStore};
+use uuid::Uuid;
 
 use crate::authz;
 use crate::hub::draw_seed;
@@ -71,7 +75,7 @@ pub(super) async fn carry(store: &SqliteStore, endings: &[Ending]) -> anyhow::Re
         let record = &ending.record;
         let Some((what, command)) = command_of(record) else { continue };
         let fate = match caller_of(&record.who) {
-            Ok(caller) => again(store, caller, ending, command).await?,
+            Ok(caller) => fate_of(store, caller, ending, command).await?,
             Err(rejection) => Fate::Refused(rejection.message),
         };
         carried.push(Carried { what, who: record.who.clone(), at: record.decided_at.to_string(), fate });
@@ -143,26 +147,71 @@ fn caller_of(who: &str) -> Result<Caller, Rejection> {
     authz::caller(&Principal::from_path(who, &domain).map_err(unknown)?)
 }
 
-async fn again(
+async fn fate_of(
     store: &SqliteStore,
     caller: Caller,
     ending: &Ending,
     command: Box<dyn Command>,
 ) -> anyhow::Result<Fate> {
+    let No { reason, why } = match again(store, caller.clone(), ending.request_id, command).await? {
+        Ok(()) => return Ok(Fate::Again),
+        Err(no) => no,
+    };
+    match &ending.record.body {
+        Body::Withdrawal { consent, withdrawal } if reason == Some(Reason::ConsentNotFound) => {
+            let Some(consent_id) = in_force(store, consent.key()).await? else {
+                return Ok(Fate::NothingLeft);
+            };
+            let older = Box::new(WithdrawConsent { consent_id, reason: withdrawal.reason.clone() });
+            // It holds, so that no refusal means that there is nothing left to do.
+            let done = again(store, caller, Uuid::new_v4(), older).await?;
+            Ok(done.map_or_else(|no| Fate::Refused(no.why), |()| Fate::Again))
+        }
+        _ if reason.is_some_and(leaves_nothing) => Ok(Fate::NothingLeft),
+        _ => Ok(Fate::Refused(why)),
+    }
+}
+
+/// The consent that holds for a key.
+async fn in_force(store: &SqliteStore, key: ConsentKey) -> anyhow::Result<Option<ConsentId>> {
+    let mut footprint = Footprint::default();
+    footprint.consent(key.clone(), Lock::Share);
+    let found = store
+        .transact(&footprint, |world| {
+            (Changes::default(), world.consents.get(&key).map(|consent| consent.consent_id))
+        })
+        .await?;
+    Ok(found)
+}
+
+/// Why a command was not done.
+struct No {
+    reason: Option<Reason>,
+    why: String,
+}
+
+/// Does one command.
+async fn again(
+    store: &SqliteStore,
+    caller: Caller,
+    request_id: Uuid,
+    command: Box<dyn Command>,
+) -> anyhow::Result<Result<(), No>> {
     let context = Context { caller, seed: draw_seed() };
-    let envelope =
-        Envelope::new(context, ending.request_id, false, command).context("a request has no form")?;
+    let envelope = Envelope::new(context, request_id, false, command).context("a request has no form")?;
     let batch = [Arc::new(envelope)];
+    let no = |why: &str| Ok(Err(No { reason: None, why: why.to_owned() }));
     for _ in 0..RERUNS_MAX {
         match decided(store, &batch).await? {
-            Some(Answer::Done(_)) => return Ok(Fate::Again),
-            Some(Answer::Refused(refusal)) if leaves_nothing(refusal.reason) => return Ok(Fate::NothingLeft),
-            Some(Answer::Refused(refusal)) => return Ok(Fate::Refused(refusal.message)),
+            Some(Answer::Done(_)) => return Ok(Ok(())),
+            Some(Answer::Refused(refusal)) => {
+                return Ok(Err(No { reason: Some(refusal.reason), why: refusal.message }));
+            }
             Some(Answer::Rerun) => {}
-            Some(Answer::Idle) | None => return Ok(Fate::NothingLeft),
+            Some(Answer::Idle) | None => return no("it was not answered"),
         }
     }
-    Ok(Fate::Refused("it kept being overtaken".to_owned()))
+    no("it kept being overtaken")
 }
 
 /// Decides as the engine does, without its tasks: what time asks for waits until the hub serves.

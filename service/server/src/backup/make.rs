@@ -14,12 +14,16 @@ use indicatif::{ProgressBar, ProgressStyle};
 use pointbridge_store::StoreError;
 use pointbridge_store_sqlite::{Contents, Still, copy, extent};
 
+use super::leftovers::remove_leftovers;
 use super::proof::{books_of, hashed, require_clean, require_sound};
 use super::space::require_room;
 use super::{KeysInUse, Manifest, Written, name_of};
 use crate::config::DATABASE_FILE;
 use crate::keys::KeyRing;
 use crate::secret_file;
+
+/// What the name of a copy, and of a manifest, has more until it is whole.
+pub(super) const PARTIAL_ENDING: &str = ".partial";
 
 /// How often the copy's size is looked at for the bar.
 const GLANCE: Duration = Duration::from_millis(200);
@@ -49,7 +53,7 @@ pub struct Made {
 }
 
 /// Backs the database of a data folder up, while its hub serves or not: into that file, or into a file of that folder that is
-/// named by the time.
+/// named by the time. What killed backups left in that folder is removed first.
 ///
 /// # Errors
 /// The file is there already, there is no room, the database cannot be read, or the copy is not sound. Nothing is left then.
@@ -61,6 +65,9 @@ pub async fn make(data: &Path, to: &Path, proof: Proof) -> anyhow::Result<Made> 
         database.display()
     );
     let file = target(to)?;
+    if to.is_dir() {
+        remove_leftovers(to);
+    }
     let partial = Partial::begin(&file)?;
     let size = extent(&database).await?.used;
     require_room(folder_of(&file), size)?;
@@ -162,7 +169,7 @@ struct Partial {
 
 impl Partial {
     fn begin(file: &Path) -> anyhow::Result<Self> {
-        let path = with_ending(file, ".partial");
+        let path = with_ending(file, PARTIAL_ENDING);
         let what = || format!("{} cannot be made", path.display());
         let open = || OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path);
         let lock = match open() {
@@ -180,7 +187,7 @@ impl Partial {
         lock.lock().with_context(what)?;
         // A journal of an earlier copy would be played back into this one.
         remove_if_there(&journal_of(&path)).with_context(what)?;
-        let manifest = with_ending(&Manifest::path_of(file), ".partial");
+        let manifest = with_ending(&Manifest::path_of(file), PARTIAL_ENDING);
         Ok(Self { path, manifest, lock })
     }
 
@@ -214,11 +221,11 @@ impl Drop for Partial {
 }
 
 /// Where SQLite keeps what it needs to take a write to a copy back; a copy that was killed leaves it.
-fn journal_of(path: &Path) -> PathBuf {
+pub(super) fn journal_of(path: &Path) -> PathBuf {
     with_ending(path, "-journal")
 }
 
-fn with_ending(path: &Path, ending: &str) -> PathBuf {
+pub(super) fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     name.into()

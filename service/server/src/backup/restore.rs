@@ -27,7 +27,7 @@ use crate::keys::KeyRing;
 use crate::secret_file;
 
 /// Where a backup is made ready, in the data folder: on the same file system as the database.
-const STAGING_FOLDER: &str = "restoring";
+pub(crate) const STAGING_FOLDER: &str = "restoring";
 
 /// What must be accepted by name before a restore does it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -85,6 +85,9 @@ pub struct Restored {
     pub decided_until: Timestamp,
     /// What the database that went had beyond the backup, by kind; nothing where that is not known.
     pub missing: Option<Vec<Missing>>,
+    /// Whether it is not known who was shut out after the backup, or not of all: there is no database that tells, or its log is
+    /// gone. It must be done again by people.
+    pub trust_since_unknown: bool,
     /// Who was shut out again.
     pub carried: Vec<Carried>,
     /// Rows that the check read.
@@ -100,6 +103,7 @@ pub struct Unaccepted(pub Vec<(Accept, String)>);
 
 /// What is known of the database that goes.
 struct Present {
+    /// Nothing where it was not read to its end: what it did last is not known then.
     epoch: Option<u32>,
     last_decided_at: Option<Timestamp>,
     tail: Option<Tail>,
@@ -132,7 +136,7 @@ pub async fn restore(request: &Request) -> anyhow::Result<Restored> {
     let not_before = present.last_decided_at.unwrap_or(backup.last_decided_at);
     begin_epoch(&staging.database, epoch, not_before).await.context("the new epoch cannot be begun")?;
     let (carried, rows) = make_ready(&staging.database, &present, &mut unaccepted).await?;
-    let contents = contents_of(&staging.database).await?;
+    let contents = finished(&staging.database, epoch).await?;
     unaccepted.retain(|(accept, _)| !request.accept.contains(accept));
     if !unaccepted.is_empty() {
         return Err(Unaccepted(unaccepted).into());
@@ -143,6 +147,7 @@ pub async fn restore(request: &Request) -> anyhow::Result<Restored> {
         epoch_before: backup.epoch,
         made_at: manifest.map(|manifest| manifest.made_at.to_string()),
         decided_until: backup.last_decided_at,
+        trust_since_unknown: present.epoch.is_none(),
         missing: present.tail.map(|tail| tail.missing),
         carried,
         rows,
@@ -222,6 +227,7 @@ async fn look_at(
 ) -> anyhow::Result<Present> {
     let nothing = Present { epoch: None, last_decided_at: None, tail: None };
     if !database.exists() {
+        unaccepted.extend(orphaned(database));
         return Ok(nothing);
     }
     let log_is_lost = SqliteStore::lacks_its_log(database);
@@ -271,6 +277,16 @@ async fn look_at(
     // Nobody knows the epoch that a lost log may have begun.
     let epoch = (!log_is_lost).then_some(contents.epoch);
     Ok(Present { epoch, last_decided_at: Some(contents.last_decided_at), tail: Some(tail) })
+}
+
+/// What must be accepted where the database is gone and a hub has served it.
+fn orphaned(database: &Path) -> Option<(Accept, String)> {
+    let what = format!(
+        "{} is gone, and a hub has served it, for its log or its mark lies there: what was decided after the backup, and who \
+         was shut out, is not known",
+        database.display()
+    );
+    SqliteStore::has_left_only_its_log(database).then_some((Accept::UnreadableDatabase, what))
 }
 
 async fn tail_of(database: &Path, staged: &Path) -> Result<Option<(Contents, Tail)>, StoreError> {
@@ -323,11 +339,31 @@ async fn make_ready(
     Ok((carried, report.rows))
 }
 
-async fn contents_of(path: &Path) -> anyhow::Result<Contents> {
-    let mut still = Still::open(path).await?;
-    let contents = still.contents().await?;
+/// What stands in the new database. It must be whole in its one file, for that file alone takes the old one's place: nothing
+/// left in a log, sound, and in its own epoch.
+async fn finished(staged: &Path, epoch: u32) -> anyhow::Result<Contents> {
+    for ending in ["-wal", "-journal"] {
+        let mut log = staged.as_os_str().to_owned();
+        log.push(ending);
+        let log = Path::new(&log);
+        anyhow::ensure!(
+            !log.exists(),
+            "{} is there still: the new database is not whole in its file; nothing was changed, try again",
+            log.display()
+        );
+    }
+    let mut still = Still::open(staged).await.context("the new database cannot be read")?;
+    require_sound(&mut still, staged)
+        .await
+        .context("nothing was changed: look after the disk, and try again")?;
+    let contents = still.contents().await?.context("the new database has no state")?;
     still.close().await?;
-    contents.context("the new database has no state")
+    anyhow::ensure!(
+        contents.epoch == epoch,
+        "the new database has the epoch {} and not {epoch}: nothing was changed, try again",
+        contents.epoch
+    );
+    Ok(contents)
 }
 
 /// The folder in which a backup is made ready. It goes with its owner, and what an earlier restore left goes at once.
@@ -369,5 +405,35 @@ fn remove(folder: &Path) -> io::Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_new_database_with_a_log_or_of_another_epoch_takes_no_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(DATABASE_FILE);
+        let options = Options {
+            path: path.clone(),
+            clock: system_clock().unwrap(),
+            statement_hook: None,
+            readers: 1,
+            migrate: true,
+        };
+        SqliteStore::open(options).await.unwrap().close().await;
+        assert_eq!(finished(&path, 1).await.unwrap().epoch, 1);
+        let said = finished(&path, 2).await.unwrap_err().to_string();
+        assert!(said.contains("has the epoch 1 and not 2"), "{said}");
+        let log = folder.path().join(format!("{DATABASE_FILE}-wal"));
+        fs::write(&log, b"what was written last").unwrap();
+        let said = finished(&path, 1).await.unwrap_err().to_string();
+        assert!(said.contains("is there still"), "{said}");
+        fs::remove_file(&log).unwrap();
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, &whole[..whole.len() - 4096]).unwrap();
+        assert!(finished(&path, 1).await.is_err());
     }
 }

@@ -67,6 +67,7 @@ fn to_json(restored: &Restored, dry_run: bool) -> Value {
         "records": restored.contents.records,
         "rows_checked": restored.rows,
         "missing": missing,
+        "trust_since_unknown": restored.trust_since_unknown,
         "shut_out_again": carried.collect::<Vec<_>>(),
         "kept": restored.kept,
     })
@@ -88,7 +89,7 @@ fn print(restored: &Restored, dry_run: bool) {
     ));
     match &restored.missing {
         None => out::line(format_args!(
-            "what was decided after {} is lost, and so is every suspension and revocation since: nothing tells which",
+            "what was decided after {} is lost: nothing tells what that was",
             restored.decided_until
         )),
         Some(missing) if missing.is_empty() => out::line("nothing is lost"),
@@ -106,6 +107,13 @@ fn print(restored: &Restored, dry_run: bool) {
             out::line(table);
         }
     }
+    if restored.trust_since_unknown {
+        out::line(format_args!(
+            "which certificates were revoked or pinned, which partners suspended and which consents withdrawn after {} is not \
+             known here: do it again before the partners call, from your own list",
+            restored.decided_until
+        ));
+    }
     if !restored.carried.is_empty() {
         let mut table = out::table(["shut out after the backup", "by", "now"]);
         for one in &restored.carried {
@@ -114,10 +122,7 @@ fn print(restored: &Restored, dry_run: bool) {
         out::line(table);
     }
     if let Some(kept) = &restored.kept {
-        out::line(format_args!(
-            "the database that was there lies in {}: remove it when nobody needs it",
-            kept.display()
-        ));
+        out::line(format_args!("what was there lies in {}: remove it when nobody needs it", kept.display()));
     }
     if dry_run {
         out::line("this is what a restore would do: nothing was changed");

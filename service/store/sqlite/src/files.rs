@@ -30,6 +30,11 @@ pub(crate) fn log_of(path: &Path) -> PathBuf {
     beside(path, "-wal")
 }
 
+/// What takes back a write that was cut short, in a database that has no log.
+pub(crate) fn journal_of(path: &Path) -> PathBuf {
+    beside(path, "-journal")
+}
+
 pub(crate) fn mark_of(path: &Path) -> PathBuf {
     beside(path, "-open")
 }
@@ -39,11 +44,25 @@ pub(crate) fn is_bereft(path: &Path) -> bool {
     mark_of(path).exists() && !log_of(path).exists()
 }
 
-/// Refuses a database whose log is missing though its hub did not end in order.
+/// Whether a database that is gone has left a log or a mark: a hub has served here.
+pub(crate) fn is_orphaned(path: &Path) -> bool {
+    let left = [mark_of(path), log_of(path), journal_of(path)];
+    !path.exists() && left.iter().any(|file| file.exists())
+}
+
+/// Refuses a database whose log is missing though its hub did not end in order, and a log whose database is missing: SQLite
+/// would remove it.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`] with what to do.
 pub(crate) fn require_log(path: &Path) -> Result<(), StoreError> {
+    if is_orphaned(path) && log_of(path).exists() {
+        return Err(StoreError::Unavailable(format!(
+            "{} is gone, and its log {} is there: put the database back beside it, or restore a backup",
+            path.display(),
+            log_of(path).display()
+        )));
+    }
     if is_bereft(path) {
         let (log, mark) = (log_of(path), mark_of(path));
         return Err(StoreError::Unavailable(format!(

@@ -17,6 +17,8 @@ use pointbridge_store::StoreError;
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(50);
 
+const SUPERUSER: u32 = 0;
+
 /// Held as long as it lives.
 #[derive(Debug)]
 pub struct Lock {
@@ -89,12 +91,18 @@ fn open(database: &Path) -> Result<File, StoreError> {
         let file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)?;
         let (owner, own) = (std::fs::metadata(folder)?, file.metadata()?);
-        if own.uid() != owner.uid() {
+        if is_given_away(own.uid(), owner.uid()) {
             fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
         }
         Ok(file)
     };
     made().map_err(|error| unlockable(database, &error))
+}
+
+/// Whether a file that `own` made goes to the owner of its folder. Only the superuser may give files away, and only what is the
+/// superuser's shuts others out: whoever else serves in a folder that is not his own keeps his file.
+const fn is_given_away(own: u32, folder: u32) -> bool {
+    own == SUPERUSER && folder != SUPERUSER
 }
 
 fn unlockable(database: &Path, error: &io::Error) -> StoreError {
@@ -124,5 +132,13 @@ mod tests {
         drop(alone);
         Lock::shared(&database).unwrap();
         assert!(!database.exists(), "a lock makes no database");
+    }
+
+    #[test]
+    fn only_the_superuser_gives_the_lock_to_whoever_owns_the_folder() {
+        assert!(is_given_away(0, 998));
+        for (own, folder) in [(0, 0), (998, 998), (998, 0), (998, 1000)] {
+            assert!(!is_given_away(own, folder), "{own} in a folder of {folder}");
+        }
     }
 }

@@ -46,6 +46,10 @@ const WRITER_CACHE: &str = "-65536";
 /// under a second.
 const LOG_PAGES: &str = "8192";
 
+/// What stays of the log's file when it begins anew: 64 MiB. A long read keeps it from beginning anew, and what it grew to then
+/// would stay on the disk for good.
+const LOG_BYTES_KEPT: &str = "67108864";
+
 /// Statements that a connection keeps compiled: there are about sixty.
 const STATEMENTS_KEPT: usize = 128;
 
@@ -162,6 +166,12 @@ impl SqliteStore {
         files::is_bereft(path)
     }
 
+    /// Whether there is no database, though a log or a mark lies where it was: a hub has served it.
+    #[must_use]
+    pub fn has_left_only_its_log(path: &Path) -> bool {
+        files::is_orphaned(path)
+    }
+
     /// Whether a hub has the database open, or had when it ended without order.
     #[must_use]
     pub fn is_marked_open(path: &Path) -> bool {
@@ -256,7 +266,8 @@ pub(crate) async fn connect(path: &Path) -> Result<SqliteConnection, StoreError>
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("cache_size", WRITER_CACHE)
-        .pragma("wal_autocheckpoint", LOG_PAGES);
+        .pragma("wal_autocheckpoint", LOG_PAGES)
+        .pragma("journal_size_limit", LOG_BYTES_KEPT);
     let mut conn =
         options.connect().await.map_err(error::of).map_err(|error| files::explained(path, error))?;
     let checked = match check_version(&mut conn).await {

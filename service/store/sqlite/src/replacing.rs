@@ -164,34 +164,48 @@ pub async fn begin_epoch(path: &Path, epoch: u32, not_before: Timestamp) -> Resu
 }
 
 /// Puts the database `new` in the place of `path`, in one step; the lock is the caller's. What was there stays beside it as
-/// `….before-restore-<n>`, with its log if it has one. Answers with that file, where there was one.
+/// `….before-restore-<n>`, with its log if it has one. Answers with that file, or with the log where only that was left;
+/// nothing where nothing was there.
 ///
-/// A log is moved before the database that it belongs to. Cut short there, the mark and the missing log keep every start from
-/// serving, and this can be done again.
+/// A log would be played into whatever lies beside it, also into the new database. It is therefore moved away first, with or
+/// without the database that it belongs to, and that lasts before the new one comes. Cut short there, the mark and the missing
+/// log keep every start from serving, and this can be done again.
 ///
 /// # Errors
 /// What the system said; what was there is in place then, or its log lies beside it under the other name.
 pub fn replace(path: &Path, new: &Path) -> io::Result<Option<PathBuf>> {
-    let old = if path.exists() { Some(free_name(path)?) } else { None };
-    if let Some(old) = &old {
-        let log = files::log_of(path);
-        if log.exists() {
-            fs::rename(&log, files::log_of(old))?;
-        }
-        remove_if_there(&files::beside(path, "-shm"))?;
-        fs::hard_link(path, old)?;
+    let old = free_name(path)?;
+    let mut kept = None;
+    if files::log_of(path).exists() {
+        // Without a mark a start would take the database for whole once its log is gone.
+        fs::File::create(files::mark_of(path))?.sync_all()?;
+        sync_folder_of(path)?;
     }
+    for log in [files::log_of, files::journal_of] {
+        if log(path).exists() {
+            fs::rename(log(path), log(&old))?;
+            kept = Some(log(&old));
+        }
+    }
+    remove_if_there(&files::beside(path, "-shm"))?;
+    if path.exists() {
+        fs::hard_link(path, &old)?;
+        kept = Some(old);
+    }
+    sync_folder_of(path)?;
     sync_folder_of(new)?;
     fs::rename(new, path)?;
     sync_folder_of(path)?;
     remove_if_there(&files::mark_of(path))?;
     sync_folder_of(path)?;
-    Ok(old)
+    Ok(kept)
 }
 
 fn free_name(path: &Path) -> io::Result<PathBuf> {
     let names = (1..KEPT_MAX).map(|number| files::beside(path, &format!(".before-restore-{number}")));
-    let mut free = names.filter(|name| !name.exists() && !files::log_of(name).exists());
+    let mut free = names.filter(|name| {
+        ![name.clone(), files::log_of(name), files::journal_of(name)].iter().any(|name| name.exists())
+    });
     free.next().ok_or_else(|| io::Error::other("too many replaced databases lie beside it: remove some"))
 }
 

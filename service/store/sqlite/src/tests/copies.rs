@@ -153,6 +153,45 @@ async fn a_replaced_database_is_kept_beside_the_new_one_which_has_an_epoch_of_it
 }
 
 #[tokio::test]
+async fn a_log_without_its_database_is_moved_away_before_the_new_one_comes() {
+    let fixture = Fixture::new().await;
+    fixture.pair().await;
+    let path = fixture.path();
+    let folder = fixture.folder.path().to_owned();
+    let staging = tempfile::tempdir_in(&folder).unwrap();
+    let new = staging.path().join("hub.db");
+    copy(&path, &new).await.unwrap();
+    fixture.done(operator(), SuspendPartner { code: code("market"), reason: reason() }).await;
+    // A real log, whose pages fit into any copy of its database.
+    let log = std::fs::read(path.with_extension("db-wal")).unwrap();
+    assert!(log.len() > 4096);
+    let Fixture { store, folder: _kept, clock, .. } = fixture;
+    store.close().await;
+    std::fs::remove_file(&path).unwrap();
+    for left in ["db-wal", "db-shm", "db-journal"] {
+        std::fs::write(path.with_extension(left), &log).unwrap();
+    }
+    assert!(SqliteStore::has_left_only_its_log(&path));
+    let Err(StoreError::Unavailable(said)) = SqliteStore::open(options(path.clone(), &clock)).await else {
+        panic!("a new database took the place of one whose log is there")
+    };
+    assert!(said.contains("is gone") && said.contains("restore a backup"), "{said}");
+    assert_eq!(std::fs::read(path.with_extension("db-wal")).unwrap(), log);
+    begin_epoch(&new, 7, (system_clock().unwrap())()).await.unwrap();
+    let expected = std::fs::read(&new).unwrap();
+    let kept = replace(&path, &new).unwrap().unwrap();
+    assert_eq!(kept, folder.join("hub.db.before-restore-1-journal"));
+    assert_eq!(std::fs::read(folder.join("hub.db.before-restore-1-wal")).unwrap(), log);
+    for gone in ["db-wal", "db-shm", "db-journal", "db-open"] {
+        assert!(!path.with_extension(gone).exists(), "{gone}");
+    }
+    assert_eq!(std::fs::read(&path).unwrap(), expected);
+    let store = SqliteStore::open(Options { migrate: false, ..options(path.clone(), &clock) }).await.unwrap();
+    assert_eq!(store.epoch().await, Ok(7));
+    store.close().await;
+}
+
+#[tokio::test]
 async fn a_copy_needs_the_log_of_a_hub_that_was_killed() {
     let fixture = Fixture::new().await;
     let path = fixture.path();
