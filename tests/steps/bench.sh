@@ -10,7 +10,7 @@ check_bench() {
   "$pointbridge" bench exchange "${small[@]}" --data "$scratch/bench"
   if [[ -e "$scratch/bench" ]]; then echo "the bench left its folder behind"; return 1; fi
   # One caller's rounds are rounds, too.
-  local one=(--connections 1 --in-flight 1 --exchanges 20 --rounds 1 --members 20 --warmup 5)
+  local one=(--connections 1 --in-flight 1 --exchanges 20 --rounds 1 --members 50 --warmup 5)
   "$pointbridge" bench exchange "${one[@]}" --json >"$scratch/bench-one.json"
   python3 - "$scratch/bench-one.json" <<'PYTHON'
 import json, sys
