@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use tokio::time::{Instant, sleep, timeout};
+use tonic::Status;
 use tonic::body::Body;
 use tonic::metadata::MetadataValue;
-use tonic::Status;
 use tonic_types::StatusExt;
 use tower::{Service, ServiceExt};
 
