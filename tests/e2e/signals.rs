@@ -134,10 +134,12 @@ async fn probes_are_answered_before_the_hub_has_read_everything() {
     let (data, log) = (folder.path().join("hub"), folder.path().join("log"));
     bootstrap(&data);
     // A file that is never whole: whoever reads it waits for somebody who writes, and nobody does.
-    let list = folder.path().join("crl.pem");
-    assert!(std::process::Command::new("mkfifo").arg(&list).status().unwrap().success());
+    let keys = data.join("keys.json");
+    std::fs::remove_file(&keys).unwrap();
+    let made = std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&keys).status().unwrap();
+    assert!(made.success());
     let mut command = serve(&data);
-    command.args(["--metrics-listen", "127.0.0.1:0", "--client-crl", list.to_str().unwrap()]);
+    command.args(["--metrics-listen", "127.0.0.1:0"]);
     command.stdout(Stdio::null()).stderr(std::fs::File::create(&log).unwrap());
     let _child = tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap();
     let address = endpoint_in(|| std::fs::read_to_string(&log).unwrap()).await;
