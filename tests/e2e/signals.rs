@@ -9,6 +9,7 @@ mod faults;
 pub(crate) mod http;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::Stdio;
 
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
@@ -16,12 +17,14 @@ use pointbridge::telemetry::names;
 use pointbridge_client::Client;
 use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, Kind, ReflectMessage, Value};
+use tempfile::tempdir;
 use tokio::io::AsyncWriteExt;
 use tonic::Request;
 
 use self::collector::Collector;
-use self::http::{endpoint, get};
+use self::http::{endpoint, endpoint_in, get};
 use crate::harness::until;
+use crate::program::{bootstrap, serve};
 use crate::raw;
 use crate::rights::methods;
 use crate::rights::recipes::{Ask, Given, of_method};
@@ -123,6 +126,26 @@ fn canaries(objects: &BTreeMap<&'static str, Objects>) -> BTreeSet<String> {
     }
     assert!(all.len() > 30 && all.iter().all(|one| one.len() > 6), "{all:?}");
     all
+}
+
+#[tokio::test]
+async fn probes_are_answered_before_the_hub_has_read_everything() {
+    let folder = tempdir().unwrap();
+    let (data, log) = (folder.path().join("hub"), folder.path().join("log"));
+    bootstrap(&data);
+    // A file that is never whole: whoever reads it waits for somebody who writes, and nobody does.
+    let keys = data.join("keys.json");
+    std::fs::remove_file(&keys).unwrap();
+    let made = std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&keys).status().unwrap();
+    assert!(made.success());
+    let mut command = serve(&data);
+    command.args(["--metrics-listen", "127.0.0.1:0"]);
+    command.stdout(Stdio::null()).stderr(std::fs::File::create(&log).unwrap());
+    let _child = tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap();
+    let address = endpoint_in(|| std::fs::read_to_string(&log).unwrap()).await;
+    for (path, expected) in [("/healthz", 200), ("/readyz", 503), ("/metrics", 200)] {
+        assert_eq!(get(address, path).await.0, expected, "{path}");
+    }
 }
 
 #[tokio::test]

@@ -9,6 +9,15 @@ check_bench() {
   local small=(--connections 2 --in-flight 4 --exchanges 100 --rounds 2 --members 50 --warmup 20)
   "$pointbridge" bench exchange "${small[@]}" --data "$scratch/bench"
   if [[ -e "$scratch/bench" ]]; then echo "the bench left its folder behind"; return 1; fi
+  # One caller's rounds are rounds, too.
+  local one=(--connections 1 --in-flight 1 --exchanges 20 --rounds 1 --members 50 --warmup 5)
+  "$pointbridge" bench exchange "${one[@]}" --json >"$scratch/bench-one.json"
+  python3 - "$scratch/bench-one.json" <<'PYTHON'
+import json, sys
+hub = json.load(open(sys.argv[1], encoding="utf-8"))["hub"]
+if hub["committed_per_second"] < 1 or hub["counts"]["driver"] != 20:
+    sys.exit(f"with one caller nothing was measured: {hub['committed_per_second']} per second, {hub['counts']}")
+PYTHON
   "$pointbridge" bench exchange "${small[@]}" --json --compare-setting log=warn >"$scratch/bench.json"
   python3 - "$scratch/bench.json" tests/bench/README.md <<'PYTHON'
 import json, re, sys

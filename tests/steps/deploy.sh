@@ -49,6 +49,8 @@ check_pruning() {
   sh -c "$line"
   diff <(ls -- "$copies") <(printf '%s\n' notes pointbridge-20260104T000000Z.db pointbridge-20260104T000000Z.db.json)
 }
+# Whether this machine lets strace see what a program asks of it: a container may forbid that.
+may_trace() { strace -f -o /dev/null true 2>/dev/null; }
 
 # The units as they would lie on a machine, but for the program's path.
 check_units() {
@@ -71,7 +73,10 @@ check_units() {
 
 # The files that the image is built from are enough to build the program, and none of them is left out of the context.
 check_build_context() {
-  local context="$CARGO_TARGET_DIR/tests-run/context" words
+  local context="$CARGO_TARGET_DIR/tests-run/context" words copies
+  # Without a line to follow there is nothing to compare, which must not pass for agreement.
+  copies="$(grep -E '^COPY [^-]' deploy/container/Containerfile)" ||
+    { echo "the Containerfile copies nothing from the checkout: its COPY lines are not where this looks for them"; return 1; }
   rm -rf -- "$context"
   mkdir -p -- "$context"
   while read -r -a words; do
@@ -79,7 +84,7 @@ check_build_context() {
     for file in "${words[@]:1:${#words[@]}-2}"; do
       grep -qxF "!$file" .dockerignore || { echo ".dockerignore leaves out $file, which the Containerfile copies"; return 1; }
     done
-  done < <(grep -E '^COPY [^-]' deploy/container/Containerfile)
+  done <<<"$copies"
   (cd -- "$context" && cargo check --locked --package pointbridge --bin pointbridge)
   rm -rf -- "$context"
 }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
 import uuid
+from concurrent import futures
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -11,6 +14,7 @@ import pytest
 from hub import WAIT_SECONDS, Gate, Hub, Refusal
 
 import pointbridge
+import pointbridge.aio
 from pointbridge import PointbridgeError, Reason, v1
 
 if TYPE_CHECKING:
@@ -184,6 +188,60 @@ def test_closing_waits_for_calls_of_other_threads(hub: Hub) -> None:
     assert answers == ["kept"]
     with pytest.raises(RuntimeError, match="closed"):
         client.partners.who_am_i()
+
+
+LATER = Refusal(grpc.StatusCode.UNAVAILABLE, "DRAINING", "going down", retry_after=1.0)
+
+
+def assert_says_what_is_not_known(error: BaseException | None, hub: Hub) -> None:
+    assert isinstance(error, PointbridgeError)
+    assert {error.request_id} == ids(hub)
+    assert (error.attempts, len(hub.seen)) == (2, 2)
+    assert error.is_outcome_unknown
+
+
+def test_a_client_that_is_closed_between_attempts_says_what_is_not_known(hub: Hub) -> None:
+    client = threaded(hub)
+    hub.answers.extend([CUT, LATER])
+    with futures.ThreadPoolExecutor(1) as pool:
+        call = pool.submit(lambda: client.exchanges.commit_exchange(**COMMIT))
+        until(lambda: len(hub.seen) == 2)
+        # The pause of seconds begins once the second answer is there.
+        until(lambda: connection_is_free(client))
+        client.close()
+        assert_says_what_is_not_known(call.exception(WAIT_SECONDS), hub)
+
+
+def test_an_asyncio_client_that_is_closed_between_attempts_says_what_is_not_known(hub: Hub) -> None:
+    hub.answers.extend([CUT, LATER])
+
+    async def closed_in_between() -> BaseException | None:
+        files = hub.files
+        client = pointbridge.aio.Client(
+            f"127.0.0.1:{hub.port}", ca=files["ca"], certificate=files["certificate"], key=files["key"]
+        )
+        call = asyncio.ensure_future(client.exchanges.commit_exchange(**COMMIT))
+        # The pause of seconds begins once the second answer is there.
+        for _ in range(WAIT_SECONDS * 100):
+            if call.done() or (len(hub.seen) == 2 and connection_is_free(client)):
+                break
+            await asyncio.sleep(0.01)
+        await client.close()
+        (outcome,) = await asyncio.gather(call, return_exceptions=True)
+        return outcome if isinstance(outcome, BaseException) else None
+
+    assert_says_what_is_not_known(asyncio.run(closed_in_between()), hub)
+
+
+def connection_is_free(client: Any) -> bool:
+    return bool(client._caller._connections._current.calls == 0)
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + WAIT_SECONDS
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def test_a_hub_that_comes_back_is_found_again(hub: Hub, connect: Callable[..., Driver]) -> None:

@@ -86,6 +86,19 @@ def test_when_most_calls_fail_none_is_repeated_until_some_succeed() -> None:
     assert attempts(budget=budget).failed(CODES.UNAVAILABLE, Details()) is not None
 
 
+def test_only_what_the_hub_answered_gives_a_token_back() -> None:
+    budget = Budget(4, 1)
+    for _ in range(2):
+        attempts(budget=budget).failed(CODES.UNAVAILABLE, Details())
+    # Nobody answered these: the call's time was over, or something else than the hub broke it.
+    for code in (CODES.DEADLINE_EXCEEDED, CODES.CANCELLED, CODES.INTERNAL):
+        assert attempts(budget=budget).failed(code, Details()) is None
+    assert attempts(budget=budget).failed(CODES.UNAVAILABLE, Details()) is None
+    for _ in range(3):
+        attempts(budget=budget).failed(CODES.FAILED_PRECONDITION, Details(reason_name="INSUFFICIENT_POINTS"))
+    assert attempts(budget=budget).failed(CODES.UNAVAILABLE, Details()) == pytest.approx(0.1)
+
+
 def test_a_config_without_a_budget_has_no_bound() -> None:
     budget = ServiceConfig({}).budget()
     assert all(budget.take() for _ in range(1000))

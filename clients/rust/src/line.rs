@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use tokio::time::{Instant, sleep, timeout};
+use tonic::Status;
 use tonic::body::Body;
 use tonic::metadata::MetadataValue;
-use tonic::{Code, Status};
 use tonic_types::StatusExt;
 use tower::{Service, ServiceExt};
 
@@ -118,7 +118,7 @@ fn wait_after(status: &Status, pushback: Pushback, method: &Method, attempts: u3
     let retry = &method.retry;
     let told = status.get_details_retry_info().and_then(|info| info.retry_delay);
     let is_mended_by_time = told.is_some() || retry.retryable_status_codes.contains(&status.code());
-    if attempts >= retry.max_attempts || !is_mended_by_time || status.code() == Code::DeadlineExceeded {
+    if attempts >= retry.max_attempts || !is_mended_by_time {
         return None;
     }
     match pushback {
@@ -163,6 +163,7 @@ impl Service<Request<Body>> for Line {
 
 #[cfg(test)]
 mod tests {
+    use tonic::Code;
     use tonic_types::ErrorDetails;
 
     use super::*;
@@ -190,7 +191,9 @@ mod tests {
             (Code::Internal, second, true),
             (Code::Internal, None, false),
             (Code::FailedPrecondition, None, false),
-            (Code::DeadlineExceeded, second, false),
+            // The hub's own time was over, and the caller's is not: the same request id tells what came of it.
+            (Code::DeadlineExceeded, second, true),
+            (Code::DeadlineExceeded, None, false),
         ] {
             let wait = wait_after(&told(code, delay), Pushback::Unsaid, method(), 1);
             assert_eq!(wait.is_some(), is_repeated, "{code:?} {delay:?}");

@@ -177,10 +177,11 @@ impl Ready {
         self.breakage.clone()
     }
 
-    /// Whether the hub serves, for whoever is asked from outside.
+    /// Says in `readiness` from now on whether the hub serves, for whoever is asked from outside.
     #[must_use]
-    pub fn readiness(&self) -> Readiness {
-        self.readiness.clone()
+    pub fn telling(mut self, readiness: Readiness) -> Self {
+        self.readiness = readiness;
+        self
     }
 
     /// Serves until `stop` resolves, or an invariant turns out broken.

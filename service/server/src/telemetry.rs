@@ -16,6 +16,7 @@ pub mod instruments;
 mod logs;
 pub mod names;
 mod process;
+mod rows;
 mod traces;
 pub mod watch;
 

@@ -27,8 +27,13 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> (u16, String) {
 
 /// Where a hub serves metrics, as it logged.
 pub(crate) async fn endpoint(hub: &Serving) -> SocketAddr {
+    endpoint_in(|| hub.logged()).await
+}
+
+/// The same, by what a program logged so far.
+pub(crate) async fn endpoint_in(logged: impl Fn() -> String) -> SocketAddr {
     until("the endpoint is told", async || {
-        let log = hub.logged();
+        let log = logged();
         let line = log.lines().find(|line| line.contains("metrics and plain health are served"))?;
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
         line["fields"]["address"].as_str()?.parse().ok()

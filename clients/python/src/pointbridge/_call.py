@@ -41,6 +41,7 @@ class Call:
         self._request_id = request_id
         self._attempts = attempts
         self._is_unknown = False
+        self._last: PointbridgeError | None = None
 
     @property
     def remaining(self) -> float:
@@ -66,7 +67,12 @@ class Call:
             # What gRPC says at length stands in the failure in short.
             raise failure from None
         self._is_unknown = failure.is_outcome_unknown
+        self._last = failure
         return pause
+
+    def closed(self, error: Exception) -> Exception:
+        """What to raise where the client was closed: between attempts the last failure, which says what is unknown."""
+        return self._last or error
 
     def _failure(self, status: grpc.Call, details: Details) -> PointbridgeError:
         message = status.details() or "no further words"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import grpc
 
 from pointbridge._call import Calls
-from pointbridge._connection import Connection, Connections, options, target
+from pointbridge._connection import ClosedError, Connection, Connections, options, target
 from pointbridge._files import Pem, Watch
 from pointbridge._services import Services
 
@@ -129,6 +129,8 @@ class _Caller:
                 response = self._once(method, request, call.remaining)
             except grpc.RpcError as error:
                 time.sleep(call.failed(error))
+            except ClosedError as error:
+                raise call.closed(error) from None
             else:
                 call.succeeded()
                 return response

@@ -73,6 +73,10 @@ class Connection(Generic[Channel]):
     """gRPC's callable of each method, by its path: making one costs more than the look into this table."""
 
 
+class ClosedError(RuntimeError):
+    """The client takes no calls any more."""
+
+
 class Connections(Generic[Channel]):
     """The connection in use, and those whose last calls are under way. May be used by several threads."""
 
@@ -88,12 +92,12 @@ class Connections(Generic[Channel]):
         """The connection for one call, made with the newest certificate. Give it back with `release`.
 
         Raises:
-            RuntimeError: The client is closed.
+            ClosedError: The client is closed.
         """
         loaded = self._watch.current()
         with self._lock:
             if self._is_closed:
-                raise RuntimeError("the client is closed: make a new one")
+                raise ClosedError("the client is closed: make a new one")
             if self._current is None or self._current.loaded.digest != loaded.digest:
                 self._retire()
                 self._current = Connection(self._make(loaded.credentials), loaded)

@@ -161,8 +161,9 @@ class Attempts:
         self.failures += 1
         pause = self._pause(code, details)
         if pause is None:
-            # An answer, even if it is a refusal, shows that the hub is well.
-            self._budget.give()
+            # A refusal with a reason shows that the hub is well; a broken connection or a call without answer does not.
+            if details.reason_name:
+                self._budget.give()
             return None
         if not self._budget.take() or self.failures >= self._policy.attempts_max or pause >= self.remaining():
             return None

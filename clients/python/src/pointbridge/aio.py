@@ -11,7 +11,7 @@ import grpc.aio
 
 from pointbridge._aio_services import Services
 from pointbridge._call import Calls
-from pointbridge._connection import Connection, Connections, options, target
+from pointbridge._connection import ClosedError, Connection, Connections, options, target
 from pointbridge._files import Pem, Watch
 
 if TYPE_CHECKING:
@@ -134,6 +134,8 @@ class _Caller:
                 response = await self._once(method, request, call.remaining)
             except grpc.RpcError as error:
                 await asyncio.sleep(call.failed(error))
+            except ClosedError as error:
+                raise call.closed(error) from None
             else:
                 call.succeeded()
                 return response

@@ -135,7 +135,7 @@ impl<'a> Course<'a> {
         let mut rate = 0;
         for (hub, _) in &mut hubs {
             progress.say(format!("warming up the {}", hub.name));
-            let warmup = Turn { exchanges: options.warmup, ..Turn::of(options) };
+            let warmup = Turn::of(options, options.warmup);
             rate = crew.take_turn(hub, warmup).await?.rate();
             hub.forget_rounds();
         }
@@ -151,7 +151,7 @@ impl<'a> Course<'a> {
         let mut echo = Contestant::new(ECHO, program)?;
         echo.samples = Some(samples);
         progress.say("warming up the echo");
-        crew.take_turn(&mut echo, Turn { exchanges: options.warmup, ..Turn::of(options) }).await?;
+        crew.take_turn(&mut echo, Turn::of(options, options.warmup)).await?;
         echo.forget_rounds();
         Ok(Self { options, progress, ground, hubs, echo, crew, exchanges })
     }
@@ -166,10 +166,9 @@ impl<'a> Course<'a> {
         }
         for contestant in contestants {
             progress.say(format!("round {} of {}: {}", number + 1, options.rounds, contestant.name));
-            let turn = Turn { exchanges: *exchanges, ..Turn::of(options) };
+            let turn = Turn::of(options, *exchanges);
             crew.take_turn(contestant, turn).await?;
-            let alone = ONE_CALLER_EXCHANGES.min(*exchanges);
-            crew.take_turn(contestant, Turn { exchanges: alone, connections: 1, in_flight: 1 }).await?;
+            crew.take_turn(contestant, Turn::alone(ONE_CALLER_EXCHANGES.min(*exchanges))).await?;
         }
         Ok(())
     }

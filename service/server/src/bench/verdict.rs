@@ -5,7 +5,7 @@
 
 use rust_decimal::Decimal;
 
-use super::report::{Figure, HubFound, Report};
+use super::report::{Counts, Figure, HubFound, Report};
 
 /// The least part of the echo's pairs of calls that exchanges should reach, in thousandths.
 const ECHO_PART_MIN: (i64, u32) = (500, 3);
@@ -22,16 +22,24 @@ pub(super) fn faults(report: &Report) -> Vec<String> {
 }
 
 fn faults_of(hub: &HubFound) -> Vec<String> {
+    let mut faults = faults_of_counts(hub.counts);
+    if hub.check.findings > 0 {
+        faults.push(format!("check finds {} rows that are wrong", hub.check.findings));
+    }
+    faults
+}
+
+/// A bench that counted nothing has measured nothing, even where everybody agrees on that.
+fn faults_of_counts(counts: Counts) -> Vec<String> {
     let mut faults = Vec::new();
-    let counts = hub.counts;
     if !counts.agree() {
         faults.push(format!(
             "the driver counts {} exchanges ({} in all), and the store {} ({} in all)",
             counts.driver, counts.driver_in_all, counts.store, counts.store_in_all
         ));
     }
-    if hub.check.findings > 0 {
-        faults.push(format!("check finds {} rows that are wrong", hub.check.findings));
+    if counts.driver == 0 {
+        faults.push("no exchange was counted in the rounds: nothing was measured".to_owned());
     }
     faults
 }
@@ -70,4 +78,17 @@ pub(super) fn figures(report: &Report) -> Vec<Figure> {
             is_met: last * 100 <= first * (100 + MEMORY_GROWTH_PER_CENT_MAX),
         },
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_must_agree_and_must_not_be_zero() {
+        let counts = |driver, store| Counts { driver, store, driver_in_all: 20, store_in_all: 20 };
+        assert!(faults_of_counts(counts(10, 10)).is_empty());
+        assert_eq!(faults_of_counts(counts(10, 9)).len(), 1);
+        assert_eq!(faults_of_counts(counts(0, 0)).len(), 1);
+    }
 }

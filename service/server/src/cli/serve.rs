@@ -13,6 +13,7 @@ use super::{DataArgs, EXIT_BROKEN, out, take_limit_of_file_sizes};
 use crate::config::{ConfigFile, Environment};
 use crate::manager;
 use crate::serve::{Breakage, Ready, STOP_MAX, Stopped, Tweaks};
+use crate::telemetry::endpoint::Readiness;
 use crate::telemetry::{LogFormat, Telemetry};
 
 #[derive(Debug, Clone, Args)]
@@ -134,11 +135,14 @@ pub(super) async fn run(given: Sourced<ServeArgs>) -> anyhow::Result<ExitCode> {
         clock_offset_seconds: args.clock_offset_seconds,
         connection_age: args.connection_age_seconds.map(Duration::from_secs),
     };
-    let ready = Ready::prepare(config, tweaks).await?;
+    let readiness = Readiness::default();
+    // Before everything that may take its time, such as bringing the database up to date: probes see a process that lives.
     if let Some(endpoint) = signals.take_endpoint() {
         tracing::info!(address = %endpoint.address, "metrics and plain health are served");
-        tokio::spawn(endpoint.serve(ready.readiness()));
+        readiness.set(false);
+        tokio::spawn(endpoint.serve(readiness.clone()));
     }
+    let ready = Ready::prepare(config, tweaks).await?.telling(readiness);
     out::line(format_args!("listening on {}", ready.address));
     manager::tell_ready(ready.address);
     let living = tokio::spawn(manager::show_life());

@@ -19,6 +19,7 @@ use tonic::Code;
 
 use super::names::{self, Kind, Metric};
 use super::process;
+use super::rows::Rows;
 use crate::authz::TABLE;
 
 /// Bounds of times, in seconds: from a commit on a fast disk to a caller's deadline.
@@ -165,8 +166,8 @@ pub(super) struct Gauges {
     pub(super) holds_open: Gauge<i64>,
     pub(super) holds_oldest_age: Gauge<f64>,
     pub(super) sweeper_lag: Gauge<f64>,
-    pub(super) store_size: Gauge<u64>,
-    pub(super) certificate_remaining: Gauge<i64>,
+    pub(super) store_size: Rows,
+    pub(super) certificate_remaining: Rows,
     pub(super) build: Gauge<u64>,
 }
 
@@ -242,8 +243,8 @@ impl Instruments {
                 holds_open: gauge_of_integers(meter, &names::HOLDS_OPEN),
                 holds_oldest_age: gauge_of_seconds(meter, &names::HOLDS_OLDEST_AGE),
                 sweeper_lag: gauge_of_seconds(meter, &names::SWEEPER_LAG),
-                store_size: gauge_of_numbers(meter, &names::STORE_SIZE),
-                certificate_remaining: gauge_of_integers(meter, &names::CERTIFICATE_REMAINING),
+                store_size: Rows::of(meter, &names::STORE_SIZE),
+                certificate_remaining: Rows::of(meter, &names::CERTIFICATE_REMAINING),
                 build: gauge_of_numbers(meter, &names::BUILD_INFO),
             },
         }

@@ -1,13 +1,13 @@
 //! Traces: which calls are traced, their spans, and how spans leave the hub.
 //!
-//! A call is traced where its caller traces it, as `traceparent` says (<https://www.w3.org/TR/trace-context/>), or else one
-//! in so many. That is decided before anything is made, so that a call that is not traced pays for the decision only. Spans
+//! A call is traced where its caller traces it, as `traceparent` says (<https://www.w3.org/TR/trace-context/>), up to fifty a
+//! second of all callers together; or else one in so many. That is decided before anything is made, so that a call that is not traced pays for the decision only. Spans
 //! wait in a queue with a bound and are sent by a thread of their own: where nobody takes them they are dropped, and no call
 //! ever waits. Absent on purpose: `tracestate`, and baggage: what callers write freely is in no signal.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
@@ -35,9 +35,14 @@ pub(super) const EXPORT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Requests that a batch names, and batches that a request names.
 const LINKS_MAX: u32 = 128;
 
+/// Calls that are traced in a second because their callers trace them, of all callers together. Without a bound any caller could
+/// have the hub make spans of everything; with it, those beyond are drawn like calls whose callers say nothing.
+const ASKED_PER_SECOND_MAX: u32 = 50;
+
 /// How many of 2³² calls are traced; unset where none are, whatever their callers say.
 static PART: OnceLock<u64> = OnceLock::new();
 static CALLS: AtomicU32 = AtomicU32::new(0);
+static ASKED: Mutex<Option<Asked>> = Mutex::new(None);
 
 /// Has calls traced from now on: so many of a million, and those that their callers trace.
 pub(super) fn start(per_million: u32) {
@@ -72,8 +77,9 @@ pub(super) fn of_call(method: Method, headers: &HeaderMap) -> Span {
     });
     let parent = parent.filter(|context| context.span().span_context().is_valid());
     let is_traced = match &parent {
-        Some(context) => context.span().span_context().is_sampled(),
-        None => is_drawn(*part, CALLS.fetch_add(1, Ordering::Relaxed)),
+        Some(context) if !context.span().span_context().is_sampled() => false,
+        Some(_) if has_room(Instant::now()) => true,
+        _ => is_drawn(*part, CALLS.fetch_add(1, Ordering::Relaxed)),
     };
     if !is_traced {
         return Span::none();
@@ -96,6 +102,34 @@ pub(super) fn of_call(method: Method, headers: &HeaderMap) -> Span {
         let _ = span.set_parent(context);
     }
     span
+}
+
+/// Whether one more call may be traced because its caller asks for it.
+fn has_room(now: Instant) -> bool {
+    let mut asked = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
+    asked.get_or_insert_with(|| Asked::since(now)).has_room(now)
+}
+
+/// The calls of a second that were traced because their callers asked for it.
+struct Asked {
+    since: Instant,
+    count: u32,
+}
+
+impl Asked {
+    fn since(now: Instant) -> Self {
+        Self { since: now, count: 0 }
+    }
+
+    /// Whether there is room for one more, which it then takes.
+    fn has_room(&mut self, now: Instant) -> bool {
+        if now.saturating_duration_since(self.since) >= Duration::from_secs(1) {
+            *self = Self::since(now);
+        }
+        let has_room = self.count < ASKED_PER_SECOND_MAX;
+        self.count += u32::from(has_room);
+        has_room
+    }
 }
 
 /// Whether the call of this number is one of `part` in 2³²: multiples of the golden ratio fill any part evenly, and need no
@@ -132,6 +166,17 @@ mod tests {
             let drawn = (0..100_000).filter(|number| is_drawn(part, *number)).count();
             assert!(expected.contains(&drawn), "{per_million} per million: {drawn} of 100,000");
         }
+    }
+
+    #[test]
+    fn callers_have_so_many_calls_traced_a_second_and_no_more() {
+        let began = Instant::now();
+        let mut asked = Asked::since(began);
+        let mut taken = |millis| {
+            let now = began + Duration::from_millis(millis);
+            (0..1_000).filter(|_| asked.has_room(now)).count()
+        };
+        assert_eq!([taken(0), taken(999), taken(1_000), taken(1_001), taken(60_000)], [50, 0, 50, 0, 50]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use pointbridge_store::{Pulse, Store};
 use super::instruments::{Gauges, instruments};
 use super::names;
 use crate::config::Environment;
-use crate::trust::Trust;
+use crate::trust::{End, Trust};
 
 /// Between two looks at the queue.
 const QUEUE_INTERVAL: Duration = Duration::from_secs(1);
@@ -68,16 +68,18 @@ fn tell_standing<S>(gauges: &Gauges, watched: &Watched<S>) {
     let version = KeyValue::new(names::VERSION, env!("CARGO_PKG_VERSION"));
     let environment = KeyValue::new(names::ENVIRONMENT, watched.environment.as_str());
     gauges.build.record(1, &[version, environment]);
-    for (file, path) in [("database", watched.database.clone()), ("log", log_of(&watched.database))] {
-        if let Ok(found) = std::fs::metadata(path) {
-            gauges.store_size.record(found.len(), &[KeyValue::new(names::FILE, file)]);
-        }
-    }
-    for end in watched.trust.ends() {
+    let files = [("database", watched.database.clone()), ("log", log_of(&watched.database))];
+    let size = |(file, path)| {
+        let bytes = i64::try_from(std::fs::metadata(path).ok()?.len()).unwrap_or(i64::MAX);
+        Some((bytes, vec![KeyValue::new(names::FILE, file)]))
+    };
+    gauges.store_size.set(files.into_iter().filter_map(size).collect());
+    let remaining = |end: End| {
         let kind = KeyValue::new(names::CERTIFICATE_KIND, end.kind);
         let name = KeyValue::new(names::CERTIFICATE_NAME, end.whose);
-        gauges.certificate_remaining.record(end.seconds_left.div_euclid(SECONDS_PER_DAY), &[kind, name]);
-    }
+        (end.seconds_left.div_euclid(SECONDS_PER_DAY), vec![kind, name])
+    };
+    gauges.certificate_remaining.set(watched.trust.ends().into_iter().map(remaining).collect());
 }
 
 /// SQLite's write-ahead log of a database.

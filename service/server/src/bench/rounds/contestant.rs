@@ -8,9 +8,19 @@ use super::super::process::CpuTime;
 use super::super::report::{MemoryFound, Round, median, per_second};
 use crate::child::ChildProgram;
 
-/// A turn: how much, over how many connections.
+/// What a turn is for. Its numbers do not tell: a round may be of one caller, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TurnKind {
+    /// Part of a round, or the warm-up before all of them: it counts for the rate.
+    Round,
+    /// One caller alone, for the times that nobody else has a part in.
+    Alone,
+}
+
+/// A turn: what it is for, how much, over how many connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Turn {
+    pub(super) kind: TurnKind,
     pub(super) exchanges: usize,
     pub(super) connections: usize,
     pub(super) in_flight: usize,
@@ -18,13 +28,14 @@ pub(super) struct Turn {
 
 impl Turn {
     /// A turn over everything that was asked for.
-    pub(super) fn of(options: &Options) -> Self {
-        Self { exchanges: 0, connections: options.connections, in_flight: options.in_flight }
+    pub(super) fn of(options: &Options, exchanges: usize) -> Self {
+        let Options { connections, in_flight, .. } = *options;
+        Self { kind: TurnKind::Round, exchanges, connections, in_flight }
     }
 
-    /// Whether it is that of one caller alone.
-    pub(super) fn is_alone(&self) -> bool {
-        self.connections == 1 && self.in_flight == 1
+    /// A turn of one caller alone.
+    pub(super) const fn alone(exchanges: usize) -> Self {
+        Self { kind: TurnKind::Alone, exchanges, connections: 1, in_flight: 1 }
     }
 }
 
@@ -76,9 +87,14 @@ impl Contestant {
         })
     }
 
-    /// Notes a turn of everything that was asked for.
-    pub(super) fn note(&mut self, found: &Exchanged, server: &CpuTime, client: &CpuTime) {
+    /// Notes what came of a turn.
+    pub(super) fn note(&mut self, kind: TurnKind, found: &Exchanged, server: &CpuTime, client: &CpuTime) {
         let (exchanges, micros) = (found.committed, found.micros);
+        self.exchanges_in_all += exchanges;
+        if kind == TurnKind::Alone {
+            self.one_caller = found.times;
+            return;
+        }
         self.rounds.push(Round { exchanges, micros, per_second: per_second(exchanges, micros) });
         self.spans.push((found.began_at, found.ended_at));
         self.times = found.times;
@@ -126,5 +142,31 @@ impl Contestant {
     pub(super) async fn stop(mut self) -> anyhow::Result<Self> {
         self.program.stop().await?;
         Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::process::Command;
+
+    use super::*;
+    use crate::child::Life;
+
+    fn found(committed: u64) -> Exchanged {
+        Exchanged { committed, micros: 1_000_000, began_at: 0, ended_at: 1, times: Times::default() }
+    }
+
+    #[tokio::test]
+    async fn a_round_of_one_caller_counts_as_a_round() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let program = ChildProgram::start(Command::new("cat"), "cat", log, Life::WithParent).unwrap();
+        let mut contestant = Contestant::new("hub", program).unwrap();
+        let cpu = CpuTime::default();
+        let alone = Turn::alone(7);
+        let round = Turn { kind: TurnKind::Round, ..alone };
+        contestant.note(round.kind, &found(40), &cpu, &cpu);
+        contestant.note(alone.kind, &found(7), &cpu, &cpu);
+        assert_eq!((contestant.rate(), contestant.exchanges(), contestant.exchanges_in_all), (40, 40, 47));
     }
 }

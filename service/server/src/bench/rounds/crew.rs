@@ -9,7 +9,7 @@ use super::super::ground::Ground;
 use super::super::order::{Exchanged, Load, Order, Quotes, Samples, Told};
 use super::super::process::{Memory, Usage};
 use super::ECHO;
-use super::contestant::{Contestant, Turn};
+use super::contestant::{Contestant, Turn, TurnKind};
 use crate::child::{ChildProgram, Life, own_program};
 
 /// How long an order may take. The longest is bounded by the life of quotes, two minutes.
@@ -79,7 +79,7 @@ impl Crew {
             let Told::Quoted { micros } = self.obey(&order, None).await? else {
                 bail!("no quotes were told")
             };
-            if !turn.is_alone() {
+            if turn.kind == TurnKind::Round {
                 contestant.quotes += u64::try_from(turn.exchanges)?;
                 contestant.quote_micros += micros;
             }
@@ -95,12 +95,7 @@ impl Crew {
         let before = (Usage::of(contestant.pid)?, Usage::of(self.pid)?);
         let found = self.exchanged(&order, contestant).await?;
         let used = (Usage::of(contestant.pid)?.since(&before.0), Usage::of(self.pid)?.since(&before.1));
-        contestant.exchanges_in_all += found.committed;
-        if turn.is_alone() {
-            contestant.one_caller = found.times;
-        } else {
-            contestant.note(&found, &used.0, &used.1);
-        }
+        contestant.note(turn.kind, &found, &used.0, &used.1);
         Ok(contestant)
     }
 
@@ -149,10 +144,10 @@ impl Crew {
 
 /// Under which name times are gathered: those of a warm-up apart, because nobody asks for them.
 fn series(contestant: &Contestant, turn: Turn) -> String {
-    let part = match (turn.is_alone(), contestant.exchanges_in_all) {
-        (true, _) => "alone",
-        (false, 0) => "warm-up",
-        (false, _) => "rounds",
+    let part = match (turn.kind, contestant.exchanges_in_all) {
+        (TurnKind::Alone, _) => "alone",
+        (TurnKind::Round, 0) => "warm-up",
+        (TurnKind::Round, _) => "rounds",
     };
     format!("{} {part}", contestant.name)
 }
