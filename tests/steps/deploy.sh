@@ -49,6 +49,7 @@ check_pruning() {
   sh -c "$line"
   diff <(ls -- "$copies") <(printf '%s\n' notes pointbridge-20260104T000000Z.db pointbridge-20260104T000000Z.db.json)
 }
+
 # Whether this machine lets strace see what a program asks of it: a container may forbid that.
 may_trace() { strace -f -o /dev/null true 2>/dev/null; }
 
