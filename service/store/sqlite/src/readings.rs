@@ -108,3 +108,40 @@ pub(crate) fn text(noted: &[Asked]) -> (String, Vec<Bind>) {
     }
     (text, values)
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{Connection, SqliteConnection};
+
+    use super::*;
+    use crate::rows::Cells;
+    use crate::session::Session;
+
+    /// Asks for two rows that need nothing, and for one that needs the first of them.
+    async fn ask(session: &mut Session<'_>) -> Result<Vec<String>, StoreError> {
+        let pair = "select ?2 || ?1 || ?2 as told";
+        let one = session.rows(pair, vec![Bind::Text("a".to_owned()), Bind::Text("b".to_owned())]).await?;
+        let other = session.rows(pair, vec![Bind::Text("c".to_owned()), Bind::Text("d".to_owned())]).await?;
+        let needs = one.first().map(|row| row.text("told")).transpose()?.unwrap_or_default();
+        let third = session.rows("select 'after ' || ?1 as told", vec![Bind::Text(needs)]).await?;
+        one.iter().chain(&other).chain(&third).map(|row| row.text("told")).collect()
+    }
+
+    #[tokio::test]
+    async fn what_is_read_together_is_what_each_statement_finds_alone() {
+        let mut conn = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let mut session = Session::new(&mut conn, None);
+        let alone = ask(&mut session).await.unwrap();
+        assert_eq!(alone, ["bab", "dcd", "after bab"]);
+        session.note_readings();
+        assert!(ask(&mut session).await.unwrap().is_empty(), "nothing has run yet");
+        session.read_noted().await.unwrap();
+        assert_eq!(
+            ask(&mut session).await.unwrap(),
+            alone,
+            "the third is asked for differently, and runs anew"
+        );
+        // An answer counts once: who asks again reads again.
+        assert_eq!(ask(&mut session).await.unwrap(), alone);
+    }
+}
