@@ -20,7 +20,7 @@ pub struct Obligation {
 }
 
 /// Names an exposure: a pair and a currency.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ExposureKey {
     /// The pair.
     pub pair: Pair,

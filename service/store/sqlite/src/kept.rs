@@ -1,126 +1,122 @@
-//! What was read or written once and never changes, kept so that the next batch need not read it again.
+//! What is kept in memory of the database: rows that batches keep asking for, so that a batch reads only what is not kept.
 //!
-//! Records and consents are append-only: what is kept under the id of one cannot be stale. *Which* of them counts (an
-//! exchange's last record, the consent in force) is asked of the database every time. Bounded by count, the least recent going
-//! first, about 15 MiB in all. Absent on purpose: rows that change, and facts that anybody may ask for by an id of his own
-//! choice, because the time of an answer would tell what exists.
+//! ```text
+//! batch ──► fill (what is kept) ──► load (what is missing) ──► learn ──► decide ──► write ──► written (what changed)
+//! ```
+//!
+//! What is kept is what the last commit left, and nothing else: it changes only after a commit, and all of it is forgotten
+//! where a batch may or may not have been written. This process is the only one that writes (`lock`); should another all the
+//! same have written (an operator's own SQL), the writer's script finds the database changed before it writes anything, and the
+//! batch is decided anew on what is read then.
+//!
+//! An entry is a row that exists. That there is none is never kept: who asks for what does not exist reads.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+mod batch;
+mod facts;
+mod recent;
+
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pointbridge_core::exchange::ReservationState;
-use pointbridge_core::ids::{ConsentId, ExchangeId};
-use pointbridge_core::member::Consent;
+use pointbridge_core::agreement::{Agreement, AgreementVersion, Pair};
+use pointbridge_core::exposure::{Exposure, ExposureKey};
+use pointbridge_core::ids::{AgreementId, ExchangeId, MembershipId, ProgramId, WindowId};
+use pointbridge_core::ledger::{Account, Lot, LotKey};
+use pointbridge_core::member::{Consent, ConsentKey, Membership};
+use pointbridge_core::partner::{Partner, Program};
 use pointbridge_core::record::Record;
-use pointbridge_core::world::Changes;
+use pointbridge_core::text::PartnerCode;
+use pointbridge_core::time::Timestamp;
+
+use recent::Recent;
+
+pub(crate) use batch::Missing;
+
+/// Members in each of two generations, with memberships, accounts, lots and consents: about 1 KiB each.
+const MEMBERSHIPS_KEPT: usize = 24_576;
 
 /// Exchanges in each of two generations, 2 to 3 KiB each: what tills have under way.
 const EXCHANGES_KEPT: usize = 2_048;
 
-/// Consents in each of two generations, about 300 bytes each.
-const CONSENTS_KEPT: usize = 8_192;
+/// Partners, programs, agreements, their versions and sums in each of two generations.
+const PARTIES_KEPT: usize = 4_096;
+
+/// Lots of an account that are kept: an account with more is read each time.
+const LOTS_KEPT: usize = 64;
 
 /// What is kept.
-pub(crate) struct Kept(Mutex<Inner>);
+pub(crate) struct Kept(Mutex<Known>);
 
-struct Inner {
+/// The database as a whole, as its last commit left it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Head {
+    pub(crate) window: WindowId,
+    pub(crate) epoch: u32,
+    /// The latest time that a batch wrote with.
+    pub(crate) last_now: Timestamp,
+    /// The number of the last record.
+    pub(crate) last_record_number: i64,
+    /// What SQLite counts up on this connection whenever another one has written.
+    pub(crate) data_version: i64,
+}
+
+struct Known {
+    head: Option<Head>,
+    partners: Recent<PartnerCode, Partner>,
+    programs: Recent<ProgramId, Program>,
+    agreements: Recent<Pair, Agreement>,
+    versions: Recent<(AgreementId, u32), Arc<AgreementVersion>>,
+    memberships: Recent<MembershipId, Membership>,
+    /// The consents in force.
+    consents: Recent<ConsentKey, Consent>,
+    accounts: Recent<MembershipId, Account>,
+    /// All lots of an account that have something free. Others may be among them.
+    lots: Recent<MembershipId, BTreeMap<LotKey, Lot>>,
     /// The records that prepared exchanges, while these are not ended.
     prepared: Recent<ExchangeId, Arc<Record>>,
-    consents: Recent<ConsentId, Consent>,
+    exposures: Recent<ExposureKey, Exposure>,
+    live_holds: Recent<PartnerCode, i64>,
+}
+
+impl Known {
+    fn nothing() -> Self {
+        Self {
+            head: None,
+            partners: Recent::new(PARTIES_KEPT),
+            programs: Recent::new(PARTIES_KEPT),
+            agreements: Recent::new(PARTIES_KEPT),
+            versions: Recent::new(PARTIES_KEPT),
+            memberships: Recent::new(MEMBERSHIPS_KEPT),
+            consents: Recent::new(MEMBERSHIPS_KEPT),
+            accounts: Recent::new(MEMBERSHIPS_KEPT),
+            lots: Recent::new(MEMBERSHIPS_KEPT),
+            prepared: Recent::new(EXCHANGES_KEPT),
+            exposures: Recent::new(PARTIES_KEPT),
+            live_holds: Recent::new(PARTIES_KEPT),
+        }
+    }
 }
 
 impl Kept {
     pub(crate) fn new() -> Self {
-        let inner = Inner { prepared: Recent::new(EXCHANGES_KEPT), consents: Recent::new(CONSENTS_KEPT) };
-        Self(Mutex::new(inner))
+        Self(Mutex::new(Known::nothing()))
     }
 
-    /// The records that prepared these exchanges, as far as they are kept.
-    pub(crate) fn prepared<'a>(
-        &self,
-        ids: impl Iterator<Item = &'a ExchangeId>,
-    ) -> HashMap<ExchangeId, Arc<Record>> {
-        let mut inner = self.lock();
-        ids.filter_map(|id| Some((*id, inner.prepared.get(id)?))).collect()
+    /// Forgets everything: something else than the batches that were told of may be in the database.
+    pub(crate) fn forget(&self) {
+        *self.lock() = Known::nothing();
     }
 
-    pub(crate) fn consent(&self, id: ConsentId) -> Option<Consent> {
-        self.lock().consents.get(&id)
+    pub(crate) fn head(&self) -> Option<Head> {
+        self.lock().head
     }
 
-    pub(crate) fn keep_consent(&self, consent: Consent) {
-        self.lock().consents.put(consent.consent_id, consent);
-    }
-
-    /// Notes what a batch has written. After its commit only: what was rolled back was never so.
-    pub(crate) fn written(&self, changes: &Changes) {
-        let mut inner = self.lock();
-        for record in changes.records.iter().map(|sealed| &sealed.record) {
-            let prepared = record.exchange().filter(|e| e.state == ReservationState::Prepared);
-            if let Some(exchange) = prepared {
-                inner.prepared.put(exchange.exchange_id, Arc::clone(record));
-            }
-        }
-        for ended in changes.ended.keys() {
-            inner.prepared.forget(ended);
-        }
+    pub(crate) fn keep_head(&self, head: Head) {
+        self.lock().head = Some(head);
     }
 
     /// Nothing is left half done between two statements, so a panic elsewhere leaves nothing to distrust.
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A map that forgets what was not asked for: a young generation that takes everything, and the one before.
-struct Recent<K, V> {
-    most: usize,
-    young: HashMap<K, V>,
-    old: HashMap<K, V>,
-}
-
-impl<K: Copy + Eq + Hash, V: Clone> Recent<K, V> {
-    fn new(most: usize) -> Self {
-        Self { most, young: HashMap::new(), old: HashMap::new() }
-    }
-
-    fn get(&mut self, key: &K) -> Option<V> {
-        if let Some(value) = self.young.get(key) {
-            return Some(value.clone());
-        }
-        let value = self.old.remove(key)?;
-        self.put(*key, value.clone());
-        Some(value)
-    }
-
-    fn put(&mut self, key: K, value: V) {
-        if self.young.len() >= self.most {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.young.insert(key, value);
-    }
-
-    fn forget(&mut self, key: &K) {
-        self.young.remove(key);
-        self.old.remove(key);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_asked_for_stays_and_the_rest_is_bounded() {
-        let mut recent = Recent::new(10);
-        for key in 0..1_000 {
-            recent.put(key, key);
-            assert_eq!(recent.get(&0), Some(0), "asked for after each of {key}");
-            assert!(recent.young.len() + recent.old.len() <= 20, "{key}");
-        }
-        assert_eq!(recent.get(&500), None);
-        recent.forget(&0);
-        assert_eq!(recent.get(&0), None);
     }
 }

@@ -1,24 +1,25 @@
-//! Loading: a footprint becomes a world, in three ways to the connection's thread: the head, 2–13, and the rest.
+//! Loading: a footprint becomes a world. What is kept is not read; the rest is read in one way to the connection's thread, and in
+//! two more only where an account whose points will be chosen has live holds, of which some may be over.
 //!
 //! | order | what | statement (one each, none where nothing is asked for) | rows |
 //! | --- | --- | --- | --- |
-//! | 1 | window, epoch, last time, last record | `store_state`, `settlement_window`, `record` | 1 |
+//! | 1 | window, epoch, last time, last record, where they are not kept | `store_state`, `settlement_window`, `record` | 1 |
 //! | 2 | requests | `request` by key, with their records | at most one per request |
 //! | 3–5 | partners, programs, taken program codes | by key | at most one per key |
 //! | 6 | agreements | `agreement` by pair | at most one per pair |
 //! | 7–9 | memberships, families, taken references | `membership` by key, by member | one per key; a family's size |
 //! | 10 | link codes | `link_code` by hash | at most one per code |
-//! | 11–12 | consents in force, those of them that are not kept, consents by id | `consent_in_force`, `consent`, `consent` | at most one per key |
-//! | 13 | accounts | `account` by membership | one |
-//! | 14 | overdue holds of accounts that have live holds and whose lots are needed | `reservation_open`, legs, last records | one per overdue leg |
-//! | 15 | exchanges | `reservation` by id, with their last records where these are not kept | at most one per id |
-//! | 15a | how far exchanges to be reversed are, and the lots that they credited | `reversal`; `lot` by the movements of the last record | at most one per id and leg, each |
-//! | 16 | lots | `lot` by membership | at most 257 per account |
-//! | 17–19 | approvals; certificates and pins in force; signing keys | by key; counted by owner; by program | one per key; one per partner; at most 16 per program |
-//! | 20–21 | initiators, exposures | by key, those of 14 as well | at most one per key |
+//! | 11–12 | consents in force, consents by id | `consent_in_force` with `consent`; `consent` | at most one per key |
+//! | 13–15 | approvals; certificates and pins in force; signing keys | by key; counted by owner; by program | one per key; one per partner; at most 16 per program |
+//! | 16–17 | accounts, lots | `account`, `lot` by membership | one; at most 257 per account |
+//! | 18–19 | initiators, exposures | by key | at most one per key |
+//! | 20 | exchanges | `reservation` by id, with their last records | at most one per id |
+//! | 21 | how far exchanges to be reversed are, and the lots that they credited | `reversal`; `lot` by the movements of the last record | at most one per id and leg, each |
+//! | 22 | overdue holds of accounts that have live holds and whose lots are needed | `reservation_open`, legs, last records | one per overdue leg |
+//! | 23–24 | the initiators and exposures of 22 | by key | at most one per key |
 //!
-//! Locks: `begin immediate` has taken the one write lock of the database before the first statement, so that shares and
-//! updates need no lock of their own and the order is only a habit shared with other dialects.
+//! Locks: this process is the only one that writes, and its writer is behind a lock of its own. Another one that wrote all the
+//! same is found when the batch writes (`write`).
 //!
 //! Absent on purpose: facts; who calls `transact` has read them before and knows which.
 
@@ -33,69 +34,67 @@ use pointbridge_core::world::{Footprint, KnownRequest, RequestKey, World};
 use pointbridge_store::StoreError;
 
 use crate::error;
-use crate::kept::Kept;
+use crate::kept::{Head, Kept, Missing};
 use crate::keys;
 use crate::rows::{self, Cells};
 use crate::session::Session;
-use crate::time::Time;
 
-/// Where a batch writes: its time and the number of its first record.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
-    pub(crate) now: Timestamp,
-    pub(crate) record_number: i64,
-}
-
-/// Loads what a footprint names.
+/// Loads what a footprint names: what is kept from there, the rest from the database.
 pub(crate) async fn world(
     session: &mut Session<'_>,
     footprint: &Footprint,
-    time: &Time,
+    now: Timestamp,
+    head: &Head,
     kept: &Kept,
-) -> Result<(World, Place), StoreError> {
-    let (mut world, place) = head(session, time).await?;
-    // In two groups, of which the second needs the accounts of the first. Each is asked once for its statements and once for
-    // their rows; the first time nothing is found, and the world stays as it is.
+) -> Result<World, StoreError> {
+    let mut world = World::empty(now, head.window, head.epoch);
+    let missing = kept.fill(footprint, &mut world);
+    // What is read together is asked for once for its statements and once for their rows; the first time nothing is found, and
+    // the world stays as it is.
     session.note_readings();
-    parties(session, footprint, kept, &mut world).await?;
+    named(session, footprint, &missing, &mut world).await?;
     session.read_noted().await?;
-    parties(session, footprint, kept, &mut world).await?;
-    session.note_readings();
-    points(session, footprint, kept, &mut world).await?;
-    session.read_noted().await?;
-    points(session, footprint, kept, &mut world).await?;
-    Ok((world, place))
+    named(session, footprint, &missing, &mut world).await?;
+    kept.learn(&missing, &world);
+    overdue(session, footprint, kept, &mut world).await?;
+    Ok(world)
 }
 
-/// Requests, who takes part, and accounts.
-async fn parties(
+/// What the footprint names.
+async fn named(
     session: &mut Session<'_>,
     footprint: &Footprint,
-    kept: &Kept,
+    missing: &Missing,
     world: &mut World,
 ) -> Result<(), StoreError> {
     requests(session, footprint, world).await?;
-    party::load(session, footprint, kept, world).await?;
+    party::load(session, footprint, missing, world).await?;
     standing::load(session, footprint, world).await?;
-    ledger::accounts(session, footprint, world).await
+    ledger::load(session, missing, world).await?;
+    exchange::load(session, footprint, missing, world).await
 }
 
-/// Exchanges, lots, holds and exposures.
-async fn points(
+/// What is over by time on the accounts whose points will be chosen, and the sums that it touches.
+async fn overdue(
     session: &mut Session<'_>,
     footprint: &Footprint,
     kept: &Kept,
     world: &mut World,
 ) -> Result<(), StoreError> {
-    let touched = exchange::load(session, footprint, kept, world).await?;
-    ledger::load(session, footprint, touched, world).await
+    let touched = exchange::overdue(session, footprint, world).await?;
+    let missing = kept.fill_sums(&touched.initiators, &touched.exposures, world);
+    ledger::sums(session, &missing, world).await?;
+    kept.learn(&missing, world);
+    Ok(())
 }
 
-async fn head(session: &mut Session<'_>, time: &Time) -> Result<(World, Place), StoreError> {
+/// The database as a whole, as it is on the disk.
+pub(crate) async fn head(session: &mut Session<'_>) -> Result<Head, StoreError> {
     let rows = session
         .rows(
             "select store_state.epoch, store_state.last_now, settlement_window.window_id,
-                 (select coalesce(max(record_number), 0) from record) as last_record_number
+                 (select coalesce(max(record_number), 0) from record) as last_record_number,
+                 (select data_version from pragma_data_version) as data_version
              from store_state join settlement_window on settlement_window.closes_at is null",
             Vec::new(),
         )
@@ -103,12 +102,13 @@ async fn head(session: &mut Session<'_>, time: &Time) -> Result<(World, Place), 
     let [row] = rows.as_slice() else {
         return Err(error::broken("there is not exactly one open settlement window"));
     };
-    let now = time.now(row.time("last_now")?);
-    let last = row.int("last_record_number")?;
-    let record_number =
-        last.checked_add(1).ok_or_else(|| error::broken("there are no numbers for records left"))?;
-    let world = World::empty(now, row.id("window_id", WindowId::new)?, row.number("epoch")?);
-    Ok((world, Place { now, record_number }))
+    Ok(Head {
+        window: row.id("window_id", WindowId::new)?,
+        epoch: row.number("epoch")?,
+        last_now: row.time("last_now")?,
+        last_record_number: row.int("last_record_number")?,
+        data_version: row.int("data_version")?,
+    })
 }
 
 async fn requests(

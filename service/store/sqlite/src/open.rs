@@ -12,7 +12,7 @@ use sqlx::ConnectOptions;
 use sqlx::pool::PoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::error;
 use crate::files::{self, Mark};
@@ -21,6 +21,7 @@ use crate::lock::Lock;
 use crate::options::{Clock, Options, StatementHook};
 use crate::rows::Cells;
 use crate::schema;
+use crate::script;
 use crate::session::{Bind, Glance, Reader, Session, Transaction, Writer};
 use crate::time::Time;
 
@@ -87,7 +88,9 @@ impl SqliteStore {
         let foreign = Mark::of_another(&path);
         let mut conn = connect(&path).await?;
         let done = make_current(&mut conn, migrate).await;
-        let (conn, ()) = kept(conn, done, &path).await?;
+        let (mut conn, ()) = kept(conn, done, &path).await?;
+        script::enable(&mut conn).await?;
+        without_references(&mut conn).await?;
         let mark = if migrate { Mark::leave(&path)? } else { foreign };
         let writer = Arc::new(Mutex::new(Writer { conn, may_be_open: false }));
         found(&writer, &clock).await.map_err(|error| files::explained(&path, error))?;
@@ -203,7 +206,17 @@ impl SqliteStore {
         drop(self.lock);
     }
 
+    /// The writer, for itself.
+    pub(crate) async fn writer(&self) -> OwnedMutexGuard<Writer> {
+        Arc::clone(&self.writer).lock_owned().await
+    }
+
+    pub(crate) fn hook(&self) -> Option<&StatementHook> {
+        self.hook.as_ref()
+    }
+
     /// The writer, in a transaction.
+    #[cfg(test)]
     pub(crate) async fn transaction(&self) -> Result<Transaction<'_>, StoreError> {
         let writer = Arc::clone(&self.writer).lock_owned().await;
         Transaction::begin(writer, self.hook.as_ref()).await
@@ -266,6 +279,7 @@ pub(crate) async fn connect(path: &Path) -> Result<SqliteConnection, StoreError>
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("cache_size", WRITER_CACHE)
+        .pragma("temp_store", "memory")
         .pragma("wal_autocheckpoint", LOG_PAGES)
         .pragma("journal_size_limit", LOG_BYTES_KEPT);
     let mut conn =
@@ -275,6 +289,12 @@ pub(crate) async fn connect(path: &Path) -> Result<SqliteConnection, StoreError>
         refused => refused,
     };
     kept(conn, checked, path).await.map(|(conn, ())| conn)
+}
+
+/// References are not followed for every row that is written: the check compares each row with the records instead, and what
+/// following them costs is a fifth of all writing.
+async fn without_references(conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    Session::new(conn, None).run("pragma foreign_keys = off", Vec::new()).await.map(|_| ())
 }
 
 async fn make_current(conn: &mut SqliteConnection, migrate: bool) -> Result<(), StoreError> {

@@ -24,7 +24,7 @@ use crate::error;
 use crate::keys;
 use crate::options::StatementHook;
 use crate::readings::{self, Reading, Readings};
-use crate::script::Script;
+use crate::script::{self, Script, Written};
 
 /// A parameter's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,19 +129,29 @@ impl<'c> Session<'c> {
         Ok(done.rows_affected())
     }
 
-    /// Runs the statements of a script in one go. Where one fails, those behind it do not run.
-    pub(crate) async fn script(&mut self, mut script: Script) -> Result<(), StoreError> {
-        let spans: Vec<Span> = script.statements().map(|sql| self.show(sql)).collect();
-        let (text, binds) = script.text();
+    /// Runs a script. Where it fails or was overtaken, the transaction is left to be rolled back.
+    ///
+    /// # Errors
+    /// [`StoreError`]; [`StoreError::OutcomeUnknown`] where only its last statement, the commit, failed.
+    pub(crate) async fn transaction(&mut self, script: Script) -> Result<Written, StoreError> {
+        let spans: Vec<Span> = script.statements().iter().map(|sql| self.show(sql)).collect();
+        let before_commit = spans.len().saturating_sub(1);
+        let (text, binds) = script.into_text();
         let query = with_values(sqlx::query(AssertSqlSafe(text)), binds);
         let mut results = (&mut *self.conn).fetch_many(query);
-        let mut done = Vec::with_capacity(spans.len());
+        let mut done: usize = 0;
         while let Some(result) = results.next().await {
-            if let Either::Left(result) = result.map_err(error::of)? {
-                done.push(result);
+            match result {
+                Ok(Either::Left(_)) => done = done.saturating_add(1),
+                Ok(Either::Right(_)) => {}
+                Err(error) if done < before_commit => return overtaken(error::of(error)),
+                Err(error) => return Err(error::of_commit(error)),
             }
         }
-        script.judge(&done)
+        if done != spans.len() {
+            return Err(StoreError::OutcomeUnknown("a transaction did not run to its end".to_owned()));
+        }
+        Ok(Written::Wholly)
     }
 
     /// Runs a statement and shows its rows one by one, without keeping them.
@@ -170,6 +180,11 @@ fn shown(hook: Option<&StatementHook>, sql: &str) -> Span {
         hook(sql);
     }
     trace::statement("sqlite", sql)
+}
+
+/// What a failed script comes to.
+fn overtaken(error: StoreError) -> Result<Written, StoreError> {
+    if script::is_overtaken(&error) { Ok(Written::Overtaken) } else { Err(error) }
 }
 
 fn bound(sql: &'static str, binds: Vec<Bind>) -> Query<'static, Sqlite, SqliteArguments> {
@@ -229,7 +244,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Makes sure that no transaction is open.
-    async fn settle(&mut self) {
+    pub(crate) async fn settle(&mut self) {
         if self.may_be_open {
             // An error says that there was nothing to roll back, or that the connection is gone; `begin` tells which.
             if let Err(error) = sqlx::query("rollback").execute(&mut self.conn).await {

@@ -7,7 +7,7 @@
 //! | 7–10 | consents, ends, what is in force | insert; insert; delete and insert or update | one each |
 //! | 11 | records | insert | one each |
 //! | 12 | accounts | insert or update | one each |
-//! | 13–14 | lots | insert of zeros where there is none; update by deltas | one per lot, twice |
+//! | 13–14 | lots that points come to; lots that they leave or are held in | insert or update by deltas; update by deltas | one per lot |
 //! | 15–17 | reservations, legs, ends | insert; insert; update | one each |
 //! | 17a | reversals | insert | one each |
 //! | 18–19 | live holds, exposures | insert or update | one per key |
@@ -16,35 +16,41 @@
 //! | 26 | requests | insert | one each |
 //! | 27 | the last time | `store_state`; with any change | 1 |
 //!
-//! The order is that of the foreign keys. Locks: as in `load`, the write lock of the database is held from the beginning.
+//! Before all of them stand `begin immediate`, which takes the write lock of the database, and a look whether another process has
+//! written since the batch before; behind them the commit. The order is that of the foreign keys.
 //!
 //! Rows that are changed by deltas or ends are counted: where fewer rows changed than were decided on, an invariant is
-//! broken. Lots take the way over zeros because a constraint is checked before a conflict is found, so that a negative delta
-//! would be refused as a new row.
+//! broken. A lot that loses points is never inserted, because a constraint is checked before a conflict is found, so that a
+//! negative delta would be refused as a new row.
 
 mod exchange;
 mod ledger;
 mod party;
 mod standing;
 
+use pointbridge_core::time::Timestamp;
 use pointbridge_core::world::Changes;
 use pointbridge_store::StoreError;
 use serde::Serialize;
 
 use crate::error;
 use crate::keys;
-use crate::load::Place;
 use crate::script::Script;
-use crate::session::{Bind, Session};
+use crate::session::Bind;
 
-/// Writes the changes of a batch: all statements go to the database's thread at once, because each way there and back costs
-/// more than most of them do.
-pub(crate) async fn changes(
-    session: &mut Session<'_>,
-    changes: &Changes,
-    place: Place,
-) -> Result<(), StoreError> {
-    let mut script = Script::default();
+/// Where a batch writes: its time, the number of its first record, and what tells that nobody else has written since the batch
+/// before.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) now: Timestamp,
+    pub(crate) record_number: i64,
+    pub(crate) data_version: i64,
+}
+
+/// The changes of a batch as one transaction, which goes to the database's thread at once, because each way there and back costs
+/// more than most statements do.
+pub(crate) fn script(changes: &Changes, place: Place) -> Result<Script, StoreError> {
+    let mut script = Script::begin(place.data_version);
     party::write(&mut script, changes)?;
     ledger::records(&mut script, changes, place.record_number)?;
     ledger::balances(&mut script, changes)?;
@@ -52,8 +58,9 @@ pub(crate) async fn changes(
     ledger::lines(&mut script, changes, place.record_number)?;
     standing::write(&mut script, changes)?;
     requests(&mut script, changes)?;
-    script.add("update store_state set last_now = ?", vec![Bind::Int(place.now.micros())], None);
-    session.script(script).await
+    script.add("update store_state set last_now = ?", vec![Bind::Int(place.now.micros())]);
+    script.commit();
+    Ok(script)
 }
 
 /// Adds a statement over an array of rows. An empty array needs no statement.
@@ -63,7 +70,7 @@ fn put<T: Serialize>(script: &mut Script, sql: &'static str, rows: Vec<T>) -> Re
     }
     let array = keys::array(&rows)?;
     drop(rows);
-    script.add(sql, vec![array], None);
+    script.add(sql, vec![array]);
     Ok(())
 }
 
@@ -77,10 +84,10 @@ fn put_each<T: Serialize>(
     if rows.is_empty() {
         return Ok(());
     }
-    let expected = u64::try_from(rows.len()).map_err(|_| error::broken("a bound beyond 64 bits"))?;
+    let expected = i64::try_from(rows.len()).map_err(|_| error::broken("a bound beyond 64 bits"))?;
     let array = keys::array(&rows)?;
     drop(rows);
-    script.add(sql, vec![array], Some((table, expected)));
+    script.add_exact(sql, vec![array], table, expected);
     Ok(())
 }
 
@@ -98,7 +105,7 @@ fn requests(script: &mut Script, changes: &Changes) -> Result<(), StoreError> {
     });
     put(
         script,
-        "insert into request (scope, method, request_id, body_hash, record_id, answered_at)
+        "insert or rollback into request (scope, method, request_id, body_hash, record_id, answered_at)
          select value ->> 0, value ->> 1, unhex(value ->> 2), unhex(value ->> 3), unhex(value ->> 4), value ->> 5
          from jsonb_each(?)",
         rows.collect(),

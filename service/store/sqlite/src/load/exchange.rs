@@ -12,7 +12,7 @@ use pointbridge_core::world::{AccountNeed, Footprint, World};
 use pointbridge_store::StoreError;
 
 use crate::error;
-use crate::kept::Kept;
+use crate::kept::Missing;
 use crate::keys;
 use crate::rows::{self, Cells};
 use crate::session::{Bind, Session};
@@ -27,49 +27,20 @@ pub(super) struct Touched {
 pub(super) async fn load(
     session: &mut Session<'_>,
     footprint: &Footprint,
-    kept: &Kept,
-    world: &mut World,
-) -> Result<Touched, StoreError> {
-    let touched = overdue(session, footprint, world).await?;
-    named(session, footprint, kept, world).await?;
-    reversals(session, footprint, world).await?;
-    Ok(touched)
-}
-
-/// The named exchanges. Whether what is kept of one is still its last record is for the database to say, and the same statement
-/// reads the others, so that it tells nothing which are kept.
-async fn named(
-    session: &mut Session<'_>,
-    footprint: &Footprint,
-    kept: &Kept,
+    missing: &Missing,
     world: &mut World,
 ) -> Result<(), StoreError> {
-    let missing = || footprint.exchanges.iter().filter(|id| !world.exchanges.contains_key(id));
-    let asked: Vec<_> = missing().map(|id| keys::id!(id)).collect();
-    if asked.is_empty() {
-        return Ok(());
-    }
-    let kept = kept.prepared(missing());
-    let held: Vec<_> = kept.values().map(|record| keys::id!(record.record_id)).collect();
-    let rows = session
-        .rows(
-            "select reservation.reservation_id, (
-                 select record.bytes from record where record.record_id = reservation.last_record_id
-                     and record.record_id not in (select unhex(value) from jsonb_each(?2))
-             ) as bytes
-             from jsonb_each(?1) as asked join reservation on reservation.reservation_id = unhex(asked.value)",
-            vec![keys::array(&asked)?, keys::array(&held)?],
-        )
-        .await?;
-    for row in rows {
-        let id = row.id("reservation_id", ExchangeId::new)?;
-        let record = if let Some(bytes) = row.bytes_or_null("bytes")? {
-            rows::record_of(&bytes)?
-        } else {
-            let last = kept.get(&id).map(Arc::clone);
-            last.ok_or_else(|| error::broken("a reservation without its last record"))?
-        };
-        world.exchanges.insert(id, record);
+    named(session, missing, world).await?;
+    reversals(session, footprint, world).await
+}
+
+/// The named exchanges, by their last records.
+async fn named(session: &mut Session<'_>, missing: &Missing, world: &mut World) -> Result<(), StoreError> {
+    let sql = "select reservation.reservation_id, record.bytes from jsonb_each(?1) as asked
+         join reservation on reservation.reservation_id = unhex(asked.value)
+         join record on record.record_id = reservation.last_record_id";
+    for row in session.found(sql, missing.exchanges.iter().map(|id| keys::id!(id)).collect()).await? {
+        world.exchanges.insert(row.id("reservation_id", ExchangeId::new)?, rows::record(&row)?);
     }
     Ok(())
 }
@@ -103,22 +74,20 @@ async fn reversals(
     Ok(())
 }
 
-async fn overdue(
+/// The exchanges that hold points of the accounts whose lots are needed past their time.
+pub(super) async fn overdue(
     session: &mut Session<'_>,
     footprint: &Footprint,
     world: &mut World,
 ) -> Result<Touched, StoreError> {
-    let needed = footprint.accounts.iter().filter(|(_, need)| **need == AccountNeed::Lots);
-    let needed: Vec<MembershipId> = needed.map(|(id, _)| *id).collect();
     let mut touched = Touched::default();
-    if needed.is_empty() {
-        return Ok(touched);
-    }
-    // An account without live holds has none that is over: most batches ask for an empty list, which ends the statement
-    // before it looks at anything.
+    let needed = footprint.accounts.iter().filter(|(_, need)| **need == AccountNeed::Lots);
     let has_holds =
         |id: &&MembershipId| world.accounts.get(*id).is_some_and(|account| account.live_holds > 0);
-    let asked: Vec<_> = needed.iter().filter(has_holds).map(|id| keys::id!(id)).collect();
+    let asked: Vec<_> = needed.map(|(id, _)| id).filter(has_holds).map(|id| keys::id!(id)).collect();
+    if asked.is_empty() {
+        return Ok(touched);
+    }
     // From the few that are overdue to their legs: an account may have had any number of exchanges.
     let rows = session
         .rows(
@@ -126,8 +95,7 @@ async fn overdue(
              from reservation
              cross join exchange_leg on exchange_leg.reservation_id = reservation.reservation_id
              join record on record.record_id = reservation.last_record_id
-             where json_array_length(?2) > 0
-                 and reservation.decided_at is null and reservation.hold_expires_at <= ?1
+             where reservation.decided_at is null and reservation.hold_expires_at <= ?1
                  and exchange_leg.source_membership_id in (select unhex(value) from jsonb_each(?2))",
             vec![Bind::Int(world.now.micros()), keys::array(&asked)?],
         )

@@ -4,50 +4,51 @@ use std::collections::BTreeSet;
 
 use pointbridge_core::ids::MembershipId;
 use pointbridge_core::ledger::{LOTS_PER_COMMAND_MAX, LotSet};
-use pointbridge_core::text::PartnerCode;
-use pointbridge_core::world::{AccountNeed, Footprint, World};
+use pointbridge_core::world::World;
 use pointbridge_store::StoreError;
 
-use super::exchange::Touched;
 use crate::error;
+use crate::kept::Missing;
 use crate::keys;
 use crate::rows::{self, Cells};
 use crate::session::{Bind, Session};
 
 pub(super) async fn load(
     session: &mut Session<'_>,
-    footprint: &Footprint,
-    touched: Touched,
+    missing: &Missing,
     world: &mut World,
 ) -> Result<(), StoreError> {
-    let needed = footprint.accounts.iter().filter(|(_, need)| **need == AccountNeed::Lots);
-    lots(session, &needed.map(|(id, _)| *id).collect(), world).await?;
-    let initiators: Vec<&PartnerCode> = footprint.initiators.union(&touched.initiators).collect();
+    accounts(session, missing, world).await?;
+    lots(session, &missing.lots, world).await?;
+    sums(session, missing, world).await
+}
+
+/// Live holds and exposures.
+pub(super) async fn sums(
+    session: &mut Session<'_>,
+    missing: &Missing,
+    world: &mut World,
+) -> Result<(), StoreError> {
     let sql = "select initiator.partner_code, initiator.live_holds from jsonb_each(?1) as asked
          join initiator on initiator.partner_code = asked.value";
-    for row in session.found(sql, initiators).await? {
+    for row in session.found(sql, missing.initiators.iter().collect()).await? {
         world.live_holds.insert(row.coded("partner_code")?, row.int("live_holds")?);
     }
-    let exposures = footprint.exposures.union(&touched.exposures);
-    let asked = exposures.map(|key| (key.pair.low(), key.pair.high(), key.currency)).collect();
+    let asked = missing.exposures.iter().map(|key| (key.pair.low(), key.pair.high(), key.currency));
     let sql = "select exposure.* from jsonb_each(?1) as asked
          join exposure on exposure.low_code = asked.value ->> 0 and exposure.high_code = asked.value ->> 1
              and exposure.currency = asked.value ->> 2";
-    for row in session.found(sql, asked).await? {
+    for row in session.found(sql, asked.collect()).await? {
         let exposure = rows::exposure(&row)?;
         world.exposures.insert(exposure.key.clone(), exposure);
     }
     Ok(())
 }
 
-pub(super) async fn accounts(
-    session: &mut Session<'_>,
-    footprint: &Footprint,
-    world: &mut World,
-) -> Result<(), StoreError> {
+async fn accounts(session: &mut Session<'_>, missing: &Missing, world: &mut World) -> Result<(), StoreError> {
     let sql = "select account.* from jsonb_each(?1) as asked
          join account on account.membership_id = unhex(asked.value)";
-    let asked = footprint.accounts.keys().map(|id| keys::id!(id)).collect();
+    let asked = missing.accounts.iter().map(|id| keys::id!(id)).collect();
     for row in session.found(sql, asked).await? {
         let account = rows::account(&row)?;
         world.accounts.insert(account.membership_id, account);

@@ -1,11 +1,10 @@
 //! Loading partners, programs, agreements, members and consents.
 
-use pointbridge_core::ids::ConsentId;
 use pointbridge_core::world::{Footprint, World};
 use pointbridge_store::StoreError;
 
 use crate::columns;
-use crate::kept::Kept;
+use crate::kept::Missing;
 use crate::keys;
 use crate::rows::{self, Cells};
 use crate::session::Session;
@@ -13,28 +12,24 @@ use crate::session::Session;
 pub(super) async fn load(
     session: &mut Session<'_>,
     footprint: &Footprint,
-    kept: &Kept,
+    missing: &Missing,
     world: &mut World,
 ) -> Result<(), StoreError> {
-    partners(session, footprint, world).await?;
-    programs(session, footprint, world).await?;
-    agreements(session, footprint, world).await?;
-    memberships(session, footprint, world).await?;
+    partners(session, missing, world).await?;
+    programs(session, footprint, missing, world).await?;
+    agreements(session, missing, world).await?;
+    memberships(session, footprint, missing, world).await?;
     link_codes(session, footprint, world).await?;
-    consents(session, footprint, kept, world).await
+    consents(session, footprint, missing, world).await
 }
 
-async fn partners(
-    session: &mut Session<'_>,
-    footprint: &Footprint,
-    world: &mut World,
-) -> Result<(), StoreError> {
+async fn partners(session: &mut Session<'_>, missing: &Missing, world: &mut World) -> Result<(), StoreError> {
     let sql = concat!(
         "select ",
         columns::partner!(),
         " from jsonb_each(?1) as asked join partner on partner.partner_code = asked.value"
     );
-    for row in session.found(sql, footprint.partners.keys().collect()).await? {
+    for row in session.found(sql, missing.partners.iter().collect()).await? {
         let partner = rows::partner(&row)?;
         world.partners.insert(partner.code.clone(), partner);
     }
@@ -44,6 +39,7 @@ async fn partners(
 async fn programs(
     session: &mut Session<'_>,
     footprint: &Footprint,
+    missing: &Missing,
     world: &mut World,
 ) -> Result<(), StoreError> {
     let sql = concat!(
@@ -51,7 +47,7 @@ async fn programs(
         columns::program!(),
         " from jsonb_each(?1) as asked join program on program.program_id = unhex(asked.value)"
     );
-    let asked = footprint.programs.keys().map(|id| keys::id!(id)).collect();
+    let asked = missing.programs.iter().map(|id| keys::id!(id)).collect();
     for row in session.found(sql, asked).await? {
         let program = rows::program(&row)?;
         world.programs.insert(program.program_id, program);
@@ -66,7 +62,7 @@ async fn programs(
 
 async fn agreements(
     session: &mut Session<'_>,
-    footprint: &Footprint,
+    missing: &Missing,
     world: &mut World,
 ) -> Result<(), StoreError> {
     let sql = concat!(
@@ -75,7 +71,7 @@ async fn agreements(
         " from jsonb_each(?1) as asked
          join agreement on agreement.low_code = asked.value ->> 0 and agreement.high_code = asked.value ->> 1"
     );
-    let asked = footprint.agreements.keys().map(|pair| (pair.low(), pair.high())).collect();
+    let asked = missing.agreements.iter().map(|pair| (pair.low(), pair.high())).collect();
     for row in session.found(sql, asked).await? {
         let agreement = rows::agreement(&row)?;
         world.agreements.insert(agreement.pair.clone(), agreement);
@@ -86,6 +82,7 @@ async fn agreements(
 async fn memberships(
     session: &mut Session<'_>,
     footprint: &Footprint,
+    missing: &Missing,
     world: &mut World,
 ) -> Result<(), StoreError> {
     let by_id = concat!(
@@ -103,7 +100,7 @@ async fn memberships(
          join membership on membership.member_id = named.member_id
          join program on program.program_id = membership.program_id"
     );
-    let asked = footprint.memberships.keys().map(|id| keys::id!(id)).collect();
+    let asked = missing.memberships.iter().map(|id| keys::id!(id)).collect();
     let mut found_rows = session.found(by_id, asked).await?;
     let asked = footprint.families.iter().map(|id| keys::id!(id)).collect();
     found_rows.extend(session.found(by_member, asked).await?);
@@ -137,49 +134,27 @@ async fn link_codes(
     Ok(())
 }
 
-/// The consents in force. What a consent says never changes, so that of most only the id is read.
-async fn consents_in_force(
-    session: &mut Session<'_>,
-    footprint: &Footprint,
-    kept: &Kept,
-    world: &mut World,
-) -> Result<(), StoreError> {
-    let sql = "select consent_in_force.consent_id from jsonb_each(?1) as asked
-         join consent_in_force on consent_in_force.membership_id = unhex(asked.value ->> 0)
-             and consent_in_force.recipient_code = asked.value ->> 1
-             and consent_in_force.consent_scope = asked.value ->> 2";
-    let asked = footprint.consents.keys();
-    let asked = asked.map(|key| (keys::id!(key.membership_id), &key.recipient, key.scope)).collect();
-    let mut missing = Vec::new();
-    for row in session.found(sql, asked).await? {
-        let id = row.id("consent_id", ConsentId::new)?;
-        match kept.consent(id) {
-            Some(consent) => {
-                world.consents.insert(consent.key(), consent);
-            }
-            None => missing.push(keys::id!(id)),
-        }
-    }
-    let sql = concat!(
-        "select ",
-        columns::consent!(),
-        " from jsonb_each(?1) as asked join consent on consent.consent_id = unhex(asked.value)"
-    );
-    for row in session.found(sql, missing).await? {
-        let consent = rows::consent(&row)?;
-        kept.keep_consent(consent.clone());
-        world.consents.insert(consent.key(), consent);
-    }
-    Ok(())
-}
-
 async fn consents(
     session: &mut Session<'_>,
     footprint: &Footprint,
-    kept: &Kept,
+    missing: &Missing,
     world: &mut World,
 ) -> Result<(), StoreError> {
-    consents_in_force(session, footprint, kept, world).await?;
+    let in_force = concat!(
+        "select ",
+        columns::consent!(),
+        " from jsonb_each(?1) as asked
+         join consent_in_force on consent_in_force.membership_id = unhex(asked.value ->> 0)
+             and consent_in_force.recipient_code = asked.value ->> 1
+             and consent_in_force.consent_scope = asked.value ->> 2
+         join consent on consent.consent_id = consent_in_force.consent_id"
+    );
+    let asked = missing.consents.iter();
+    let asked = asked.map(|key| (keys::id!(key.membership_id), &key.recipient, key.scope)).collect();
+    for row in session.found(in_force, asked).await? {
+        let consent = rows::consent(&row)?;
+        world.consents.insert(consent.key(), consent);
+    }
     let by_id = concat!(
         "select ",
         columns::consent!(),

@@ -41,7 +41,7 @@ fn prepared(script: &mut Script, changes: &Changes) -> Result<(), StoreError> {
     });
     put(
         script,
-        "insert into reservation (
+        "insert or rollback into reservation (
              reservation_id, state, initiator_code, order_reference, store_reference, till_reference, prepared_at,
              hold_expires_at, decided_at, prepare_record_id, last_record_id)
          select unhex(value ->> 0), value ->> 1, value ->> 2, value ->> '$[3][0]', value ->> '$[3][1]',
@@ -58,7 +58,7 @@ fn legs(script: &mut Script, changes: &Changes) -> Result<(), StoreError> {
         .flat_map(|(exchange, _)| exchange.legs.iter().map(move |leg| leg_row(exchange.reservation_id, leg)));
     put(
         script,
-        "insert into exchange_leg (
+        "insert or rollback into exchange_leg (
              reservation_id, leg_number, agreement_id, agreement_version,
              source_program_id, source_partner_code, source_membership_id, source_custody,
              destination_program_id, destination_partner_code, destination_membership_id, destination_custody,
@@ -104,7 +104,7 @@ fn ended(script: &mut Script, changes: &Changes) -> Result<(), StoreError> {
     });
     put_each(
         script,
-        "update reservation set
+        "update or rollback reservation set
              state = ended.state, decided_at = ended.decided_at, last_record_id = ended.last_record_id
          from (
              select unhex(value ->> 0) as reservation_id, value ->> 1 as state, value ->> 2 as decided_at,

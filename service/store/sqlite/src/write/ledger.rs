@@ -1,9 +1,12 @@
 //! Writing records with their lines, accounts and lots.
 
+use pointbridge_core::ids::MembershipId;
+use pointbridge_core::ledger::{Account, LotDelta, LotKey};
 use pointbridge_core::record::SealedRecord;
 use pointbridge_core::time::{Expiry, Timestamp};
 use pointbridge_core::world::Changes;
 use pointbridge_store::StoreError;
+use serde::Serialize;
 
 use super::{put, put_each};
 use crate::error;
@@ -34,18 +37,20 @@ pub(super) fn records(script: &mut Script, changes: &Changes, first: i64) -> Res
     if rows.is_empty() {
         return Ok(());
     }
-    let sql = "insert into record (record_number, record_id, kind, decided_at, window_id, bytes, hash, salt)
+    let sql = "insert or rollback into record (record_number, record_id, kind, decided_at, window_id, bytes, hash, salt)
          select value ->> 0, unhex(value ->> 1), value ->> 2, value ->> 3, unhex(value ->> 4),
              substr(?, 1 + (value ->> '$[5][0]'), value ->> '$[5][1]'), unhex(value ->> 6), unhex(value ->> 7)
          from jsonb_each(?)";
-    script.add(sql, vec![Bind::Bytes(bytes), keys::array(&rows)?], None);
+    script.add(sql, vec![Bind::Bytes(bytes), keys::array(&rows)?]);
     Ok(())
 }
 
 /// Writes accounts and lots as they are now.
 pub(super) fn balances(script: &mut Script, changes: &Changes) -> Result<(), StoreError> {
-    let rows = changes.accounts.values();
-    let rows = rows.map(|a| (keys::id!(a.membership_id), a.posted, a.held, a.postings, a.live_holds));
+    let (new, known): (Vec<_>, Vec<_>) = changes
+        .accounts
+        .values()
+        .partition(|account| changes.memberships.contains_key(&account.membership_id));
     put(
         script,
         "insert into account (membership_id, posted, held, postings, live_holds)
@@ -54,30 +59,36 @@ pub(super) fn balances(script: &mut Script, changes: &Changes) -> Result<(), Sto
          on conflict (membership_id) do update set
              posted = excluded.posted, held = excluded.held, postings = excluded.postings,
              live_holds = excluded.live_holds",
-        rows.collect(),
-    )?;
-    let lots = || {
-        changes.lots.iter().map(|((membership, key), delta)| {
-            (
-                keys::id!(membership),
-                key.expiry.micros(),
-                key.origin.number(),
-                key.exchangeable,
-                delta.remaining,
-                delta.held,
-            )
-        })
-    };
-    put(
-        script,
-        "insert into lot (membership_id, expires_at, origin_month, exchangeable, remaining, held)
-         select unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, 0, 0 from jsonb_each(?) where true
-         on conflict do nothing",
-        lots().collect(),
+        new.into_iter().map(account_row).collect(),
     )?;
     put_each(
         script,
-        "update lot set remaining = lot.remaining + delta.remaining, held = lot.held + delta.held
+        "update or rollback account set
+             posted = next.posted, held = next.held, postings = next.postings, live_holds = next.live_holds
+         from (
+             select unhex(value ->> 0) as membership_id, value ->> 1 as posted, value ->> 2 as held,
+                 value ->> 3 as postings, value ->> 4 as live_holds
+             from jsonb_each(?)
+         ) as next
+         where account.membership_id = next.membership_id",
+        known.into_iter().map(account_row).collect(),
+        "account",
+    )?;
+    // What comes may come to a lot that is new; what comes and leaves again within the batch has made its lot all the same.
+    let (come, leave): (Vec<_>, Vec<_>) =
+        changes.lots.iter().partition(|(_, delta)| 0 <= delta.held && delta.held <= delta.remaining);
+    put(
+        script,
+        "insert into lot (membership_id, expires_at, origin_month, exchangeable, remaining, held)
+         select unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
+         from jsonb_each(?) where true
+         on conflict (membership_id, expires_at, origin_month, exchangeable) do update set
+             remaining = lot.remaining + excluded.remaining, held = lot.held + excluded.held",
+        come.into_iter().map(lot_row).collect(),
+    )?;
+    put_each(
+        script,
+        "update or rollback lot set remaining = lot.remaining + delta.remaining, held = lot.held + delta.held
          from (
              select unhex(value ->> 0) as membership_id, value ->> 1 as expires_at, value ->> 2 as origin_month,
                  value ->> 3 as exchangeable, value ->> 4 as remaining, value ->> 5 as held
@@ -85,9 +96,19 @@ pub(super) fn balances(script: &mut Script, changes: &Changes) -> Result<(), Sto
          ) as delta
          where lot.membership_id = delta.membership_id and lot.expires_at = delta.expires_at
              and lot.origin_month = delta.origin_month and lot.exchangeable = delta.exchangeable",
-        lots().collect(),
+        leave.into_iter().map(lot_row).collect(),
         "lot",
     )
+}
+
+fn account_row(account: &Account) -> impl Serialize + use<> {
+    let id = keys::id!(account.membership_id);
+    (id, account.posted, account.held, account.postings, account.live_holds)
+}
+
+fn lot_row(((membership, key), delta): (&(MembershipId, LotKey), &LotDelta)) -> impl Serialize + use<> {
+    let (expires_at, origin) = (key.expiry.micros(), key.origin.number());
+    (keys::id!(membership), expires_at, origin, key.exchangeable, delta.remaining, delta.held)
 }
 
 /// Writes what the records say line by line; the first record has the number `first`.
@@ -118,7 +139,7 @@ fn postings(script: &mut Script, changes: &Changes, first: i64) -> Result<(), St
     });
     put(
         script,
-        "insert into posting (
+        "insert or rollback into posting (
              record_number, posting_number, program_id, account, amount, membership_id, member_sequence, balance_after)
          select value ->> 0, value ->> 1, unhex(value ->> 2), value ->> 3, value ->> 4, unhex(value ->> '$[5][0]'),
              value ->> '$[5][1]', value ->> '$[5][2]'
@@ -144,7 +165,7 @@ fn lot_movements(script: &mut Script, changes: &Changes, first: i64) -> Result<(
     });
     put(
         script,
-        "insert into lot_movement (
+        "insert or rollback into lot_movement (
              record_number, movement_number, membership_id, expires_at, origin_month, exchangeable, remaining, held)
          select value ->> 0, value ->> 1, unhex(value ->> 2), value ->> 3, value ->> 4, value ->> 5, value ->> 6,
              value ->> 7
@@ -172,7 +193,7 @@ fn obligations(script: &mut Script, changes: &Changes, first: i64) -> Result<(),
     }
     put(
         script,
-        "insert into obligation (
+        "insert or rollback into obligation (
              record_number, obligation_number, debtor_code, creditor_code, currency, money, window_id)
          select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, unhex(value ->> 6)
          from jsonb_each(?)",
