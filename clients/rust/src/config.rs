@@ -16,8 +16,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// What to look at where the hub was not reached. The certificate of a client is judged after its handshake, so that a
-/// connection may be there already when the hub refuses it.
+/// What to look at where the hub was not reached.
 pub(crate) const UNREACHED: &str =
     "check the address, that the hub serves, and that both sides trust each other's certificate";
 
