@@ -273,11 +273,12 @@ def test_a_hub_of_another_authority_is_refused(hub: Hub, connect: Callable[..., 
     with pytest.raises(PointbridgeError) as caught:
         connect(ca=stranger.files["ca"]).call("partners.who_am_i", timeout=1)
     assert caught.value.code == grpc.StatusCode.UNAVAILABLE
+    assert "of no authority in the file `ca`" in caught.value.message
     assert hub.seen == []
 
 
 def test_the_name_of_the_hubs_certificate_is_held(hub: Hub, connect: Callable[..., Driver]) -> None:
-    with pytest.raises(PointbridgeError):
+    with pytest.raises(PointbridgeError, match="say `server_name`"):
         connect(server_name="hub.example").call("partners.who_am_i", timeout=1)
     assert hub.seen == []
 

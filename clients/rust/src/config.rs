@@ -16,6 +16,10 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+/// What to look at where the hub was not reached.
+pub(crate) const UNREACHED: &str =
+    "check the address, that the hub serves, and that both sides trust each other's certificate";
+
 /// How to reach the hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -76,7 +80,7 @@ pub enum ConnectError {
     #[error("this build cannot speak TLS 1.3: {0}")]
     ProviderRefused(rustls::Error),
     /// The hub is not there, or its certificate is not what was asked for.
-    #[error("cannot connect to {endpoint}: {reason}")]
+    #[error("cannot connect to {endpoint}: {reason}; {UNREACHED}")]
     Unreachable {
         /// The endpoint.
         endpoint: String,

@@ -20,6 +20,7 @@ use tonic_types::StatusExt;
 use tower::{Service, ServiceExt};
 
 use crate::budget::Budget;
+use crate::config::UNREACHED;
 use crate::connection::{Connection, innermost};
 use crate::policy::{Method, Policy};
 use crate::refusal::REQUEST_ID_KEY;
@@ -106,7 +107,7 @@ impl Line {
         match sent {
             Ok(response) => read_answer(response).await,
             Err(error) => Attempt::Lost(Status::unavailable(format!(
-                "the hub was not reached, or the connection ended before it answered: {}",
+                "the hub was not reached, or the connection ended before it answered: {}; {UNREACHED}",
                 innermost(&error)
             ))),
         }

@@ -15,6 +15,17 @@ if TYPE_CHECKING:
 
     from pointbridge._method import Method, Response
 
+_ADVICE = (
+    ("CERTIFICATE_VERIFY_FAILED", "the hub's certificate is over, or of no authority in the file `ca`"),
+    ("Hostname Verification", "the hub's certificate is for another name: call it by its own, or say `server_name`"),
+    # What gRPC makes of an alert: with TLS 1.3 the client's certificate is judged after its handshake. Which alert it
+    # was, gRPC tells nowhere but on standard error.
+    (
+        "TSI_DATA_CORRUPTED",
+        "most likely the hub refuses your certificate: it is over, revoked, or of an authority that it does not take",
+    ),
+)
+
 
 class Calls:
     """What all calls of one client share."""
@@ -78,8 +89,7 @@ class Call:
         message = status.details() or "no further words"
         if not details.reason_name and status.code() == grpc.StatusCode.UNAVAILABLE:
             message = (
-                f"the hub at {self._target} was not reached, or the connection broke ({message}): check the address, "
-                "that the hub serves, and that both sides trust each other's certificate"
+                f"the hub at {self._target} was not reached, or the connection broke ({message}): {_advice(message)}"
             )
         return PointbridgeError(
             method=self._method,
@@ -90,6 +100,14 @@ class Call:
             attempts=self._attempts.failures,
             unknown_before=self._is_unknown,
         )
+
+
+def _advice(message: str) -> str:
+    """What to look at where the hub was not reached, by what gRPC said about it."""
+    for words, advice in _ADVICE:
+        if words in message:
+            return advice
+    return "check the address, that the hub serves, and that both sides trust each other's certificate"
 
 
 def identified(request: Message) -> str | None:

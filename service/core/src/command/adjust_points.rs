@@ -39,7 +39,7 @@ rejections! {
         NotFound { id: MembershipId } => MembershipNotFound at "membership_id", "there is no membership {id} that you may know of";
         Scale { amount: Entered, decimals: u8 } => AmountScale at "amount", "{amount} has more decimals than the {decimals} that this program's points have";
         OutOfRange => AmountOutOfRange at "amount", "the amount must not be zero and have at most 18 digits";
-        Insufficient => InsufficientPoints at "amount", "fewer points are available than are to be taken: points that are held or expired cannot be";
+        Insufficient => InsufficientPoints at "amount", "fewer points are available than are to be taken: points that are held or expired cannot be; GetBalance says how many are available";
         TooManyLots => TooManyLots at "amount", "the points lie in more than 256 lots: take them in smaller amounts";
         Overflow => Overflow at "amount", "the account would hold more points than the hub can count";
     }

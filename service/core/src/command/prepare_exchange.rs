@@ -45,7 +45,7 @@ rejections! {
         NotActive => AgreementNotActive, "the two partners have no agreement in force for this direction: propose one, or have a proposal accepted";
         MembershipHolds { most: u32 } => HoldLimit, "the membership has {most} exchanges prepared already: commit or abort some first";
         InitiatorHolds { most: i64 } => HoldLimit, "your partner has {most} exchanges prepared already: commit or abort some first";
-        Insufficient => InsufficientPoints, "fewer points are available for exchange than the quote takes";
+        Insufficient => InsufficientPoints, "fewer points are available for exchange than the quote takes: take a quote for fewer; the source's partner sees with GetBalance how many are available";
         TooManyLots => TooManyLots, "the points lie in more than 256 lots: exchange them in smaller amounts";
         Exposure => ExposureLimit, "with this exchange one partner would owe the other more than they agreed: settle first, or agree on a higher limit";
     }

@@ -110,8 +110,9 @@ fn authority(pki: &Path, trust_domain: &TrustDomain) -> anyhow::Result<(Ca, bool
     let ca = if is_new { Ca::init(pki, trust_domain)? } else { Ca::open(pki)? };
     anyhow::ensure!(
         ca.trust_domain().as_str() == trust_domain.as_str(),
-        "the CA in {} is for another trust domain",
-        pki.display()
+        "the CA in {} is for the trust domain {}: give that one, or name another folder with --data",
+        pki.display(),
+        ca.trust_domain().as_str()
     );
     Ok((ca, is_new))
 }

@@ -109,7 +109,7 @@ enum PkiCommand {
     ///
     /// Writes crl.pem anew; a hub that serves takes it within seconds, on open connections, too.
     Revoke(Revoke),
-    /// Sign the revocation list anew, so that it does not end; once a week by a timer.
+    /// Sign the revocation list anew, so that it does not end; once a day by a timer.
     ///
     /// A hub lets nobody in by a CA whose list has ended.
     Crl {

@@ -71,7 +71,7 @@ impl Endpoint {
     /// Where it is taken already, with what to do.
     pub async fn bind(address: SocketAddr, registry: Registry) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(address).await.with_context(|| {
-            format!("metrics cannot be served on {address}: is another program there? choose another address with --metrics-listen")
+            format!("metrics cannot be served on {address}: does this hub serve already, or is another program there? choose another address with --metrics-listen")
         })?;
         let address = listener.local_addr()?;
         Ok(Self { listener, registry, address })

@@ -27,7 +27,9 @@ pub(super) fn issued(issued: &Issued) {
 
 pub(super) fn renewed(renewals: &[Renewal]) {
     if renewals.is_empty() {
-        out::line("nothing was renewed");
+        out::line(
+            "nothing was renewed: none in the folder is due; one that lies elsewhere is renewed by its file",
+        );
         return;
     }
     let mut table = out::table(["renewed", "ends", "certificate; its key lies beside it"]);
