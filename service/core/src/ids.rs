@@ -18,6 +18,17 @@ pub struct IdError {
     prefix: &'static str,
 }
 
+/// Bytes of an id's text: a prefix of three letters, an underscore, and the digits.
+const TEXT: usize = 36;
+
+/// The text of an id, made where `room` is: ids stand in every record many times.
+fn text<'a>(prefix: &'static str, bits: &Uuid, room: &'a mut [u8; TEXT]) -> &'a str {
+    let (head, digits) = room.split_at_mut(prefix.len());
+    head.copy_from_slice(prefix.as_bytes());
+    bits.as_simple().encode_lower(digits);
+    std::str::from_utf8(room).unwrap_or_default()
+}
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*
@@ -43,7 +54,7 @@ macro_rules! id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!($prefix, "_{}"), self.0.simple())
+                f.write_str(text(concat!($prefix, "_"), &self.0, &mut [0; TEXT]))
             }
         }
 
@@ -56,7 +67,7 @@ macro_rules! id {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                serializer.serialize_str(text(concat!($prefix, "_"), &self.0, &mut [0; TEXT]))
             }
         }
 

@@ -23,14 +23,14 @@ use crate::world::{AccountNeed, FactQuery, Facts, Footprint, Lock, World};
 /// Prepares the exchange that a quote describes.
 #[derive(Debug, Clone, Serialize)]
 pub struct PrepareExchange {
-    /// The hash of the quote's token: what the caller sent, whoever can still open it.
-    #[serde(with = "hex_hash")]
-    pub token_hash: Hash,
     /// What the token holds; absent where it is not one of this hub's.
     #[serde(skip)]
     pub claims: Option<Claims>,
     /// The caller's own names for the purchase.
     pub references: References,
+    /// The hash of the quote's token: what the caller sent, whoever can still open it.
+    #[serde(with = "hex_hash")]
+    pub token_hash: Hash,
 }
 
 rejections! {
