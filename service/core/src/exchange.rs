@@ -178,9 +178,13 @@ impl Exchange {
     /// The partners of all legs, by code.
     #[must_use]
     pub fn parties(&self) -> Vec<PartnerCode> {
-        let ends = self.legs.iter().flat_map(|leg| [&leg.source.partner, &leg.destination.partner]);
-        let parties: std::collections::BTreeSet<_> = ends.cloned().collect();
-        parties.into_iter().collect()
+        let mut parties = Vec::with_capacity(self.legs.len().saturating_mul(2));
+        parties.extend(
+            self.legs.iter().flat_map(|leg| [&leg.source.partner, &leg.destination.partner]).cloned(),
+        );
+        parties.sort_unstable();
+        parties.dedup();
+        parties
     }
 }
 

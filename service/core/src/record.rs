@@ -7,6 +7,7 @@
 //! What is made most often has its fields in the order of their names, in which canonical bytes are written without being
 //! put into order.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -305,7 +306,7 @@ pub struct Record {
     /// Its id.
     pub record_id: RecordId,
     /// Names this shape: [`Record::SCHEMA`].
-    pub schema: String,
+    pub schema: Cow<'static, str>,
     /// The principal.
     pub who: String,
     /// The settlement period, where something is owed.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::ser::{self, Error as _, Serialize};
 use serde_json::Error;
 
-use super::writer::{Member, Writer};
+use super::writer::{Member, Members, Writer, order};
 
 /// An array that is open. One that is a variant's stands in an object with the variant's name.
 pub(super) struct Sequence<'a> {
@@ -42,19 +42,22 @@ pub(super) struct Object<'a> {
     writer: &'a mut Writer,
     /// Where its text begins, behind the brace.
     start: usize,
-    /// How many members of outer objects there are.
+    is_variant: bool,
+    /// How many members of outer objects were noted.
     outer: usize,
     in_order: bool,
-    is_variant: bool,
+    /// The last name.
+    last: Option<Cow<'static, str>>,
     /// The name that a map gave, until its value comes.
-    name: Option<Cow<'static, str>>,
+    next: Option<Cow<'static, str>>,
 }
 
 impl<'a> Object<'a> {
     pub(super) fn open(writer: &'a mut Writer) -> Self {
         writer.out.push(b'{');
-        let (start, outer) = (writer.out.len(), writer.members.len());
-        Self { writer, start, outer, in_order: true, is_variant: false, name: None }
+        let outer = if let Members::Noted(members) = &writer.members { members.len() } else { 0 };
+        let start = writer.out.len();
+        Self { writer, start, is_variant: false, outer, in_order: true, last: None, next: None }
     }
 
     pub(super) fn open_variant(writer: &'a mut Writer, name: &'static str) -> Self {
@@ -64,25 +67,36 @@ impl<'a> Object<'a> {
 
     fn member<T: Serialize + ?Sized>(&mut self, name: Cow<'static, str>, value: &T) -> Result<(), Error> {
         let writer = &mut *self.writer;
-        if writer.out.len() > self.start {
+        if let Some(last) = &self.last {
             writer.out.push(b',');
+            self.in_order &= order(last, &name).is_lt();
+        }
+        if !self.in_order && !matches!(writer.members, Members::Noted(_)) {
+            writer.members = Members::OutOfOrder;
+            return Err(Error::custom("a member is out of order"));
         }
         let from = writer.out.len();
-        writer.text(&name);
+        match name {
+            Cow::Borrowed(field) => writer.field(field),
+            Cow::Owned(_) => writer.text(&name),
+        }
         writer.out.push(b':');
         value.serialize(&mut *writer)?;
-        let member = Member { name, from, to: writer.out.len() };
-        let last = writer.members.get(self.outer..).and_then(<[_]>::last);
-        self.in_order &= last.is_none_or(|last| last.order(&member).is_lt());
-        writer.members.push(member);
+        if let Members::Noted(members) = &mut writer.members {
+            members.push(Member { name: name.clone(), from, to: writer.out.len() });
+        }
+        self.last = Some(name);
         Ok(())
     }
 
     fn close(self) -> Result<(), Error> {
-        if !self.in_order {
-            put_in_order(self.writer, self.start, self.outer)?;
+        let Writer { out, members } = &mut *self.writer;
+        if let Members::Noted(members) = members {
+            if !self.in_order {
+                put_in_order(out, self.start, members.get_mut(self.outer..).unwrap_or_default())?;
+            }
+            members.truncate(self.outer);
         }
-        self.writer.members.truncate(self.outer);
         self.writer.out.extend_from_slice(if self.is_variant { b"}}" } else { b"}" });
         Ok(())
     }
@@ -90,15 +104,13 @@ impl<'a> Object<'a> {
 
 fn begin_variant(writer: &mut Writer, name: &'static str) {
     writer.out.push(b'{');
-    writer.text(name);
+    writer.field(name);
     writer.out.push(b':');
 }
 
-/// Orders the members from `outer` on, whose text begins at `start`.
-fn put_in_order(writer: &mut Writer, start: usize, outer: usize) -> Result<(), Error> {
-    let Writer { out, members } = writer;
-    let members = members.get_mut(outer..).unwrap_or_default();
-    members.sort_unstable_by(Member::order);
+/// Orders the members of an object, whose text begins at `start`.
+fn put_in_order(out: &mut Vec<u8>, start: usize, members: &mut [Member]) -> Result<(), Error> {
+    members.sort_unstable_by(|one, other| order(&one.name, &other.name));
     if let Some(twice) = members.iter().zip(members.iter().skip(1)).find(|(a, b)| a.name == b.name) {
         return Err(Error::custom(format!("an object has two members of the name {}", twice.0.name)));
     }
@@ -167,12 +179,12 @@ impl ser::SerializeMap for Object<'_> {
     type Error = Error;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
-        self.name = Some(Writer::name_of(key)?);
+        self.next = Some(Writer::name_of(key)?);
         Ok(())
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        let name = self.name.take().ok_or_else(|| Error::custom("a value came without its name"))?;
+        let name = self.next.take().ok_or_else(|| Error::custom("a value came without its name"))?;
         self.member(name, value)
     }
 

@@ -1,8 +1,9 @@
 //! Values written straight into canonical bytes: a serializer that puts an object's members into order where they are not.
 //!
 //! A record is made into canonical bytes while the writer waits, so that this is on the way of every write. What is written
-//! most often declares its fields in the order of their names, and is then written once and never moved; anything else is
-//! moved inside its object when that ends. Absent on purpose: floating point, for which a fault is answered, and the
+//! most often declares its fields in the order of their names, and is written in one go. With anything else, the first name
+//! that is out of order ends that, and it is written anew with a note of where each member stands, so that those of an
+//! object can be moved when it ends. Absent on purpose: floating point, for which a fault is answered, and the
 //! standard's way with whole numbers that a double cannot hold, which the library knows.
 
 use std::borrow::Cow;
@@ -26,16 +27,30 @@ const ROOM: usize = 3072;
 /// # Errors
 /// Where the value is not one that canonical bytes are made of.
 pub(super) fn to_bytes<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
-    let mut writer = Writer { out: Vec::with_capacity(ROOM), members: Vec::with_capacity(32) };
-    value.serialize(&mut writer)?;
-    Ok(writer.out)
+    let mut writer = Writer { out: Vec::with_capacity(ROOM), members: Members::InOrder };
+    let mut outcome = value.serialize(&mut writer);
+    if matches!(writer.members, Members::OutOfOrder) {
+        writer.out.clear();
+        writer.members = Members::Noted(Vec::new());
+        outcome = value.serialize(&mut writer);
+    }
+    outcome.map(|()| writer.out)
 }
 
 /// What is written so far.
 pub(super) struct Writer {
     pub(super) out: Vec<u8>,
+    pub(super) members: Members,
+}
+
+/// What is known of the members that were written.
+pub(super) enum Members {
+    /// All came in order.
+    InOrder,
+    /// One did not: nothing that is written now counts.
+    OutOfOrder,
     /// Of all objects that are open, the innermost last.
-    pub(super) members: Vec<Member>,
+    Noted(Vec<Member>),
 }
 
 /// A member that was written: its name, and where it stands with its value.
@@ -45,15 +60,16 @@ pub(super) struct Member {
     pub(super) to: usize,
 }
 
-impl Member {
-    /// By the UTF-16 units of the names, as the standard asks; for plain names that is the order of their bytes.
-    pub(super) fn order(&self, other: &Self) -> Ordering {
-        let (one, other) = (&*self.name, &*other.name);
-        if one.is_ascii() && other.is_ascii() {
-            one.cmp(other)
-        } else {
-            one.encode_utf16().cmp(other.encode_utf16())
-        }
+/// The order of names by their UTF-16 units, as the standard asks.
+///
+/// It is that of their bytes, but that the characters from U+E000 to U+FFFF, whose first bytes are these two, come behind
+/// those that take two units.
+pub(super) fn order(one: &str, other: &str) -> Ordering {
+    let rank = |byte: u8| if matches!(byte, 0xee | 0xef) { 0xff } else { byte };
+    let mut pairs = one.bytes().zip(other.bytes());
+    match pairs.find(|(a, b)| a != b) {
+        Some((a, b)) => rank(a).cmp(&rank(b)).then(a.cmp(&b)),
+        None => one.len().cmp(&other.len()),
     }
 }
 
@@ -65,14 +81,19 @@ impl Writer {
         self.out.push(b'"');
     }
 
+    /// The name of a field of our own making, with its quotes: plain letters, as every test that writes one sees.
+    pub(super) fn field(&mut self, name: &'static str) {
+        debug_assert!(is_plain(name.as_bytes()), "{name} needs a backslash");
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.push(b'"');
+    }
+
     fn escaped(&mut self, text: &str) {
-        // Without a way out of the middle, many bytes are looked at in one step.
-        let is_special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
-        let found = text.as_bytes().iter().fold(false, |found, byte| found | is_special(*byte));
-        if found {
-            text.bytes().for_each(|byte| self.escaped_byte(byte));
-        } else {
+        if is_plain(text.as_bytes()) {
             self.out.extend_from_slice(text.as_bytes());
+        } else {
+            text.bytes().for_each(|byte| self.escaped_byte(byte));
         }
     }
 
@@ -116,6 +137,31 @@ impl Writer {
             other => Err(Error::custom(format!("the name of a member must be a text, not {other}"))),
         }
     }
+}
+
+/// Whether nothing in a text needs a backslash.
+fn is_plain(text: &[u8]) -> bool {
+    let (words, rest) = text.as_chunks::<8>();
+    // The last eight bytes once more cost less than what is left over one by one.
+    match text.last_chunk::<8>() {
+        Some(last) => words.iter().chain([last]).fold(0, |found, word| found | specials(*word)) == 0,
+        None => rest.iter().all(|byte| *byte >= 0x20 && *byte != b'"' && *byte != b'\\'),
+    }
+}
+
+/// Zero where none of eight bytes is below a space, a quote or a backslash.
+const fn specials(word: [u8; 8]) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const TOPS: u64 = EACH << 7;
+    const SPACES: u64 = EACH * 0x20;
+    const QUOTES: u64 = EACH * 0x22;
+    const BACKSLASHES: u64 = EACH * 0x5c;
+    let word = u64::from_le_bytes(word);
+    let (quotes, backslashes) = (word ^ QUOTES, word ^ BACKSLASHES);
+    let low = word.wrapping_sub(SPACES) & !word;
+    let quote = quotes.wrapping_sub(EACH) & !quotes;
+    let backslash = backslashes.wrapping_sub(EACH) & !backslashes;
+    (low | quote | backslash) & TOPS
 }
 
 /// What displays itself goes through here, a piece at a time.
@@ -206,7 +252,8 @@ impl<'a> Serializer for &'a mut Writer {
     }
 
     fn serialize_unit_variant(self, _: &'static str, _: u32, name: &'static str) -> Result<(), Error> {
-        self.serialize_str(name)
+        self.field(name);
+        Ok(())
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
@@ -225,7 +272,7 @@ impl<'a> Serializer for &'a mut Writer {
         value: &T,
     ) -> Result<(), Error> {
         self.word(b"{");
-        self.text(name);
+        self.field(name);
         self.word(b":");
         value.serialize(&mut *self)?;
         self.word(b"}");
