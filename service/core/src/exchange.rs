@@ -8,6 +8,9 @@
 //!
 //! COMMITTED, ABORTED and EXPIRED are final. With hosted sides only, a prepare answers PREPARED at once. The functions at
 //! the end of this file are the only way from one state to the next.
+//!
+//! What stands in a record has its fields in the order of their names, in which canonical bytes are written without being
+//! put into order.
 
 use serde::{Deserialize, Serialize};
 
@@ -82,25 +85,25 @@ pub struct References {
 /// One end of a leg.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Side {
-    /// The program.
-    pub program_id: ProgramId,
-    /// Its partner.
-    pub partner: PartnerCode,
-    /// The membership whose points move.
-    pub membership_id: MembershipId,
     /// Who keeps the balance.
     pub custody: Custody,
+    /// The membership whose points move.
+    pub membership_id: MembershipId,
+    /// Its partner.
+    pub partner: PartnerCode,
+    /// The program.
+    pub program_id: ProgramId,
 }
 
 /// What rounding left: `numerator / denominator` of one destination minor unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Residue {
-    /// As a decimal text; negative where the result was rounded up.
-    #[serde(with = "integer_text")]
-    pub numerator: i64,
     /// As a decimal text; above zero.
     #[serde(with = "integer_text")]
     pub denominator: i64,
+    /// As a decimal text; negative where the result was rounded up.
+    #[serde(with = "integer_text")]
+    pub numerator: i64,
     /// Who owns it.
     pub owner: ResidueOwner,
 }
@@ -108,61 +111,61 @@ pub struct Residue {
 /// Points on their way from one program to another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leg {
-    /// Counts from 1.
-    pub number: u32,
-    /// The agreement that it is under …
+    /// The agreement that it is under.
     pub agreement_id: AgreementId,
-    /// … its version …
+    /// The version of it.
     pub agreement_version: u32,
-    /// … and the hash of that version's terms.
-    #[serde(with = "hex_hash")]
-    pub terms_hash: Hash,
-    /// Where points leave.
-    pub source: Side,
-    /// Where points arrive.
-    pub destination: Side,
-    /// What is taken.
-    pub source_points: Amount,
-    /// What that makes at the rate, rounded once.
-    pub gross_points: Amount,
-    /// What the destination program keeps back.
-    pub fee_points: Amount,
     /// What the member gets.
     pub credited_points: Amount,
-    /// What rounding left.
-    pub residue: Residue,
+    /// Where points arrive.
+    pub destination: Side,
+    /// What the destination program keeps back.
+    pub fee_points: Amount,
+    /// What that makes at the rate, rounded once.
+    pub gross_points: Amount,
+    /// Counts from 1.
+    pub number: u32,
     /// What the partners owe each other for it.
     pub obligation: Obligation,
+    /// What rounding left.
+    pub residue: Residue,
     /// For how many days after the commit the initiator may reverse it, where the terms say so.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reversal_days: Option<u32>,
+    /// Where points leave.
+    pub source: Side,
+    /// What is taken.
+    pub source_points: Amount,
+    /// The hash of that version's terms.
+    #[serde(with = "hex_hash")]
+    pub terms_hash: Hash,
 }
 
 /// Points moved from a membership in one program to one in another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exchange {
+    /// Why it was aborted.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub abort_reason: Option<ReasonCode>,
+    /// When it came to its final state.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub decided_at: Option<Timestamp>,
     /// Its id.
     pub exchange_id: ExchangeId,
-    /// The reservation under it.
-    pub reservation_id: ReservationId,
-    /// Where it stands.
-    pub state: ReservationState,
+    /// When the hold is over.
+    pub hold_expires_at: Timestamp,
     /// The partner that prepared it, and alone may commit it.
     pub initiator: PartnerCode,
     /// One to three.
     pub legs: Vec<Leg>,
-    /// The initiator's own names for it.
-    pub references: References,
     /// When it was prepared.
     pub prepared_at: Timestamp,
-    /// When the hold is over.
-    pub hold_expires_at: Timestamp,
-    /// When it came to its final state.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub decided_at: Option<Timestamp>,
-    /// Why it was aborted.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub abort_reason: Option<ReasonCode>,
+    /// The initiator's own names for it.
+    pub references: References,
+    /// The reservation under it.
+    pub reservation_id: ReservationId,
+    /// Where it stands.
+    pub state: ReservationState,
 }
 
 impl Exchange {
@@ -175,9 +178,13 @@ impl Exchange {
     /// The partners of all legs, by code.
     #[must_use]
     pub fn parties(&self) -> Vec<PartnerCode> {
-        let ends = self.legs.iter().flat_map(|leg| [&leg.source.partner, &leg.destination.partner]);
-        let parties: std::collections::BTreeSet<_> = ends.cloned().collect();
-        parties.into_iter().collect()
+        let mut parties = Vec::with_capacity(self.legs.len().saturating_mul(2));
+        parties.extend(
+            self.legs.iter().flat_map(|leg| [&leg.source.partner, &leg.destination.partner]).cloned(),
+        );
+        parties.sort_unstable();
+        parties.dedup();
+        parties
     }
 }
 

@@ -6,15 +6,15 @@ use crate::agreement::Pair;
 use crate::money::{Currency, Money};
 use crate::text::PartnerCode;
 
-/// Money that one partner owes another because of a record.
+/// Money that one partner owes another because of a record. The fields stand in the order in which they are written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Obligation {
-    /// Who owes.
-    pub debtor: PartnerCode,
-    /// Whom.
+    /// To whom it is owed.
     pub creditor: PartnerCode,
     /// In which currency.
     pub currency: Currency,
+    /// Who owes.
+    pub debtor: PartnerCode,
     /// How much.
     pub money: Money,
 }

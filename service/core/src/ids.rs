@@ -5,6 +5,7 @@
 //! must tell nothing about when a person joined (memberships, members, consents) are random (version 4). Who makes the
 //! bytes is not decided here: a command carries its [`Seed`](crate::seed::Seed).
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -18,11 +19,35 @@ pub struct IdError {
     prefix: &'static str,
 }
 
+/// Bytes of an id's text: a prefix of three letters, an underscore, and the digits.
+const TEXT: usize = 36;
+
+/// The text of an id, made where `room` is: ids stand in every record many times.
+fn text<'a>(prefix: &'static str, bits: &Uuid, room: &'a mut [u8; TEXT]) -> &'a str {
+    let (head, digits) = room.split_at_mut(prefix.len());
+    head.copy_from_slice(prefix.as_bytes());
+    bits.as_simple().encode_lower(digits);
+    std::str::from_utf8(room).unwrap_or_default()
+}
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub struct $name(Uuid);
+
+        /// That of the bytes, compared as one number: ids are what nearly everything is looked up by.
+        impl Ord for $name {
+            fn cmp(&self, other: &Self) -> Ordering {
+                self.0.as_u128().cmp(&other.0.as_u128())
+            }
+        }
+
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
+            }
+        }
 
         impl $name {
             /// The prefix of the text form, without the underscore.
@@ -43,7 +68,7 @@ macro_rules! id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!($prefix, "_{}"), self.0.simple())
+                f.write_str(text(concat!($prefix, "_"), &self.0, &mut [0; TEXT]))
             }
         }
 
@@ -56,7 +81,7 @@ macro_rules! id {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                serializer.serialize_str(text(concat!($prefix, "_"), &self.0, &mut [0; TEXT]))
             }
         }
 
@@ -127,6 +152,18 @@ fn parse_bits(text: &str, prefix: &str) -> Option<Uuid> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn ids_are_in_the_order_of_their_bytes(one in any::<u128>(), other in any::<u128>(), near in 0u128..3) {
+            for (one, other) in [(one, other), (one, one.saturating_add(near))] {
+                let ids = [one, other].map(|bits| RecordId::new(Uuid::from_u128(bits)));
+                prop_assert_eq!(ids[0].cmp(&ids[1]), one.to_be_bytes().cmp(&other.to_be_bytes()));
+                prop_assert_eq!(ids[0].cmp(&ids[1]), ids[0].to_string().cmp(&ids[1].to_string()));
+            }
+        }
+    }
 
     #[test]
     fn an_id_reads_back_as_itself_and_nothing_else_reads() {

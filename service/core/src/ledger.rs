@@ -4,6 +4,9 @@
 //! and month of origin are merged, so that an account has few of them. A hold reserves points and the lots that they will
 //! come from, without a posting; held lots do not expire.
 //!
+//! What stands in a record has its fields in the order of their names, in which canonical bytes are written without being
+//! put into order.
+//!
 //! Amounts are changed only by the functions here, each of which checks for overflow and for `0 <= held <= posted`.
 
 use std::collections::BTreeMap;
@@ -260,8 +263,6 @@ impl ChartAccount {
 /// One line of a double-entry posting. The lines of a record sum to zero in every program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Posting {
-    /// The program whose chart it is in.
-    pub program_id: ProgramId,
     /// The account.
     pub account: ChartAccount,
     /// Signed; the program's points.
@@ -269,35 +270,37 @@ pub struct Posting {
     /// On a member's account: whose, and how the account stands after.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub member: Option<MemberPosting>,
+    /// The program whose chart it is in.
+    pub program_id: ProgramId,
 }
 
 /// What a posting on a member's account says beside its amount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemberPosting {
+    /// The account's sum after this posting.
+    pub balance_after: Amount,
     /// The account.
     pub membership_id: MembershipId,
     /// Counts from 1 in this account, without gaps.
     pub sequence: i64,
-    /// The account's sum after this posting.
-    pub balance_after: Amount,
 }
 
 /// What a record changed in one lot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LotMovement {
-    /// The account.
-    pub membership_id: MembershipId,
+    /// Whether it can be exchanged on.
+    pub exchangeable: bool,
     /// When the lot is over; absent for never.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub expires_at: Option<Timestamp>,
-    /// The month that its points came in, as [`Month::number`].
-    pub origin_month: i32,
-    /// Whether it can be exchanged on.
-    pub exchangeable: bool,
-    /// Signed, to what remains.
-    pub remaining: Amount,
     /// Signed, to what is held.
     pub held: Amount,
+    /// The account.
+    pub membership_id: MembershipId,
+    /// The month that its points came in, as [`Month::number`].
+    pub origin_month: i32,
+    /// Signed, to what remains.
+    pub remaining: Amount,
 }
 
 impl LotMovement {

@@ -16,6 +16,7 @@ pub mod caller;
 pub mod canonical;
 pub mod certificate;
 pub mod command;
+mod decimal;
 pub mod exchange;
 pub mod exposure;
 pub mod ids;

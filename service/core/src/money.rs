@@ -6,6 +6,7 @@ use std::str::FromStr;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::decimal::DecimalText;
 use crate::points::{Amount, AmountError, Entered};
 use crate::rate::{Rounding, divide};
 
@@ -13,8 +14,8 @@ use crate::rate::{Rounding, divide};
 const MONEY_DECIMALS: u8 = 6;
 
 /// A currency of ISO 4217 that amounts can be owed in (funds, metals and test codes have no minor unit and are refused).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Currency([u8; 3]);
 
 /// A code that is not a currency of ISO 4217.
@@ -46,9 +47,9 @@ impl TryFrom<String> for Currency {
     }
 }
 
-impl From<Currency> for String {
-    fn from(currency: Currency) -> Self {
-        currency.code().to_owned()
+impl Serialize for Currency {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
     }
 }
 
@@ -87,13 +88,13 @@ impl Money {
 /// Exactly six decimals.
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", Decimal::new(self.0, u32::from(MONEY_DECIMALS)))
+        f.write_str(DecimalText::new(self.0, MONEY_DECIMALS).as_str())
     }
 }
 
 impl Serialize for Money {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(DecimalText::new(self.0, MONEY_DECIMALS).as_str())
     }
 }
 

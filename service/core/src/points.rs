@@ -9,6 +9,8 @@ use std::fmt;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::decimal::DecimalText;
+
 /// The most digits of an entered amount, and the most behind its point: what `i64` and every printer can take.
 const DIGITS_MAX: usize = 18;
 
@@ -125,13 +127,13 @@ impl Entered {
 
 impl fmt::Display for Entered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", Decimal::new(self.digits, u32::from(self.decimals)))
+        f.write_str(DecimalText::new(self.digits, self.decimals).as_str())
     }
 }
 
 impl Serialize for Entered {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(DecimalText::new(self.digits, self.decimals).as_str())
     }
 }
 
@@ -182,13 +184,13 @@ impl Amount {
 /// Exactly `scale` decimals.
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", Decimal::new(self.minor, u32::from(self.scale.decimals())))
+        f.write_str(DecimalText::new(self.minor, self.scale.decimals()).as_str())
     }
 }
 
 impl Serialize for Amount {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(DecimalText::new(self.minor, self.scale.decimals()).as_str())
     }
 }
 

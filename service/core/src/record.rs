@@ -3,7 +3,11 @@
 //! A record is the settlement record, the audit entry and the answer to replays at once: who did what, when, with which
 //! postings, lot movements and obligations. It is made into canonical bytes once. A replay is answered from these bytes
 //! alone, so that they hold everything that the answer needs, and no more of a person than ids.
+//!
+//! What is made most often has its fields in the order of their names, in which canonical bytes are written without being
+//! put into order.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -169,27 +173,27 @@ pub struct MergeBody {
 /// A change of points on one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PointsBody {
-    /// The account.
-    pub membership_id: MembershipId,
-    /// Its program.
-    pub program_id: ProgramId,
     /// Signed.
     pub amount: Amount,
+    /// The approval that the operator needed for it; absent where nobody needed one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub approval_id: Option<ApprovalId>,
+    /// What of it is held.
+    pub held: Amount,
+    /// The account.
+    pub membership_id: MembershipId,
+    /// The account's sum after.
+    pub posted: Amount,
+    /// The account's number of postings after.
+    pub postings: i64,
+    /// Its program.
+    pub program_id: ProgramId,
     /// Why; absent where time did it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<ReasonCode>,
     /// The caller's own name for the cause.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reference: Option<Reference>,
-    /// The account's sum after.
-    pub posted: Amount,
-    /// What of it is held.
-    pub held: Amount,
-    /// The account's number of postings after.
-    pub postings: i64,
-    /// The approval that the operator needed for it; absent where nobody needed one.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub approval_id: Option<ApprovalId>,
 }
 
 /// A partner that was suspended or resumed.
@@ -282,32 +286,32 @@ pub enum Body {
 /// A record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    /// Names this shape: [`Record::SCHEMA`].
-    pub schema: String,
-    /// Its id.
-    pub record_id: RecordId,
-    /// What kind of mutation.
-    pub kind: RecordKind,
-    /// The principal.
-    pub who: String,
-    /// The partners that it concerns, by code.
-    pub parties: Vec<PartnerCode>,
-    /// When it was decided.
-    pub decided_at: Timestamp,
-    /// The settlement period, where something is owed.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub window_id: Option<WindowId>,
     /// What it is about.
     pub body: Body,
-    /// In order; sums to zero per program.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub postings: Vec<Posting>,
+    /// When it was decided.
+    pub decided_at: Timestamp,
+    /// What kind of mutation.
+    pub kind: RecordKind,
     /// In order.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub lots: Vec<LotMovement>,
     /// One per leg.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub obligations: Vec<Obligation>,
+    /// The partners that it concerns, by code.
+    pub parties: Vec<PartnerCode>,
+    /// In order; sums to zero per program.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub postings: Vec<Posting>,
+    /// Its id.
+    pub record_id: RecordId,
+    /// Names this shape: [`Record::SCHEMA`].
+    pub schema: Cow<'static, str>,
+    /// The principal.
+    pub who: String,
+    /// The settlement period, where something is owed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub window_id: Option<WindowId>,
 }
 
 impl Record {

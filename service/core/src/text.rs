@@ -1,11 +1,13 @@
 //! Short texts with a fixed alphabet: codes, opaque references, reason codes, display names.
 //!
 //! Each is parsed once at the edge and carried as its own type. None of them may hold what identifies a person: a value
-//! that looks like a telephone or card number is refused wherever a partner chooses the text.
+//! that looks like a telephone or card number is refused wherever a partner chooses the text. They are cloned with every
+//! decision, which costs no memory: short ones lie in their place, long ones are shared.
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use smol_str::SmolStr;
 
 /// Why a text was refused. The sentence is shown to the caller beside the field's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,9 +25,9 @@ pub enum TextError {
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident, $form:literal, $check:expr) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+        #[serde(try_from = "String")]
+        pub struct $name(SmolStr);
 
         impl $name {
             /// Parses the text.
@@ -35,7 +37,7 @@ macro_rules! text {
             pub fn new(text: impl Into<String>) -> Result<Self, TextError> {
                 let text = text.into();
                 let check: fn(&str) -> Result<(), TextError> = $check;
-                check(&text).map(|()| Self(text))
+                check(&text).map(|()| Self(text.into()))
             }
 
             /// What the form is, as a phrase for people.
@@ -54,9 +56,15 @@ macro_rules! text {
             }
         }
 
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
         impl From<$name> for String {
             fn from(value: $name) -> Self {
-                value.0
+                value.0.into()
             }
         }
 

@@ -11,6 +11,9 @@ const MICROS: i64 = 1_000_000;
 /// A day, in microseconds.
 const DAY_MICROS: i64 = 86_400 * MICROS;
 
+/// Bytes of a moment's text.
+const TEXT: usize = 27;
+
 /// The latest moment that the hub takes: 9999-12-30T22:00:00Z, the last one that is a civil time in every zone.
 const LATEST_MICROS: i64 = 253_402_207_200 * MICROS;
 
@@ -68,34 +71,51 @@ impl Timestamp {
         Month(year.saturating_mul(12).saturating_add(month.saturating_sub(1)))
     }
 
+    /// The text, made where `room` is: moments stand in every record many times.
+    fn text(self, room: &mut [u8; TEXT]) -> &str {
+        let civil = self.civil();
+        let (date, time) = (civil.date(), civil.time());
+        *room = *b"0000-00-00T00:00:00.000000Z";
+        let parts = [
+            (0..4, i64::from(date.year())),
+            (5..7, i64::from(date.month())),
+            (8..10, i64::from(date.day())),
+            (11..13, i64::from(time.hour())),
+            (14..16, i64::from(time.minute())),
+            (17..19, i64::from(time.second())),
+            (20..26, self.0.rem_euclid(MICROS)),
+        ];
+        for (place, number) in parts {
+            put_digits(room.get_mut(place).unwrap_or_default(), number);
+        }
+        std::str::from_utf8(room).unwrap_or_default()
+    }
+
     fn civil(self) -> jiff::civil::DateTime {
         let stamp = jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         jiff::tz::Offset::UTC.to_datetime(stamp)
     }
 }
 
+/// Fills the place with the last digits of a number that is not negative.
+fn put_digits(place: &mut [u8], number: i64) {
+    let mut rest = number;
+    for digit in place.iter_mut().rev() {
+        *digit = b'0' | u8::try_from(rest % 10).unwrap_or(0);
+        rest /= 10;
+    }
+}
+
 /// RFC 3339 with exactly six decimals: `2026-11-22T08:00:00.000000Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let civil = self.civil();
-        let (date, time) = (civil.date(), civil.time());
-        write!(
-            f,
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z",
-            date.year(),
-            date.month(),
-            date.day(),
-            time.hour(),
-            time.minute(),
-            time.second(),
-            self.0.rem_euclid(MICROS)
-        )
+        f.write_str(self.text(&mut [0; TEXT]))
     }
 }
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.text(&mut [0; TEXT]))
     }
 }
 

@@ -11,6 +11,7 @@
 mod changes;
 mod facts;
 mod footprint;
+mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -33,6 +34,7 @@ use crate::time::Timestamp;
 pub use changes::{Changes, RequestRow, ReservationEnd};
 pub use facts::{ConsentFact, ExchangeFact, FactQuery, Facts, LinkCodeFact, MembershipFact};
 pub use footprint::{AccountNeed, Footprint, Lock};
+pub use rows::Rows;
 
 /// Names a request for ever: whose, which method, which id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -199,6 +199,20 @@ fn every_record_of_a_history_is_canonical() {
     }
 }
 
+#[test]
+fn what_is_made_most_often_is_written_in_order() {
+    let scene = history();
+    let found = by_kind(&scene);
+    for kind in
+        [ExchangePrepared, ExchangeCommitted, ExchangeAborted, ExchangeExpired, PointsAccrued, PointsExpired]
+    {
+        let sealed = found[&kind];
+        let declared = String::from_utf8(serde_json::to_vec(&*sealed.record).unwrap()).unwrap();
+        let written = String::from_utf8(sealed.bytes.clone()).unwrap();
+        assert_eq!(declared, written, "{kind:?}: its fields are not declared in the order of their names");
+    }
+}
+
 /// Absent fields are left out, and numbers are small integers.
 fn check_values(value: &serde_json::Value) {
     match value {

@@ -109,7 +109,7 @@ fn a_commit_goes_on_from_the_balance_and_number_that_the_next_load_finds() {
     let arrived = record.postings.iter().filter_map(|posting| posting.member.as_ref());
     let arrived = arrived.clone().find(|member| member.membership_id == shopper).unwrap();
     assert_eq!((arrived.sequence, arrived.balance_after.minor()), (2, 10_661));
-    let after = changes.accounts[&shopper];
+    let after = *changes.accounts.get(&shopper).unwrap();
     assert_eq!((after.posted, after.postings, after.held), (10_661, 2, 0));
 }
 
@@ -157,8 +157,8 @@ fn an_exchange_ends_in_the_batch_that_prepares_it_where_its_neighbours_loaded_th
         answers.iter().map(|answer| done(answer).kind).collect::<Vec<_>>(),
         [RecordKind::PointsAccrued, RecordKind::ExchangePrepared, RecordKind::ExchangeCommitted]
     );
-    assert_eq!(changes.accounts[&scene.shopper].posted, 10_000 + 39 + 661);
-    assert_eq!(changes.ended[&exchange_id].state, ReservationState::Committed);
+    assert_eq!(changes.accounts.get(&scene.shopper).unwrap().posted, 10_000 + 39 + 661);
+    assert_eq!(changes.ended.get(&exchange_id).unwrap().state, ReservationState::Committed);
     books::check(&scene);
 }
 

@@ -214,7 +214,7 @@ fn of_all_that_ends_an_exchange_in_one_batch_exactly_one_wins() {
         let (changes, answers) = scene.decide(&batch);
         let done = answers.iter().filter(|answer| matches!(answer, Answer::Done(_))).count();
         assert_eq!((done, changes.ended.len(), changes.records.len()), (1, 1, 1), "{order:?}: {answers:?}");
-        assert_eq!(changes.ended[&exchange_id].state, state, "{order:?}");
+        assert_eq!(changes.ended.get(&exchange_id).unwrap().state, state, "{order:?}");
         assert_eq!(scene.world.live_holds.values().sum::<i64>(), 0, "the hold was given back once");
     }
 }

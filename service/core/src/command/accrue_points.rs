@@ -19,17 +19,17 @@ use crate::world::{AccountNeed, FactQuery, Facts, Footprint, Lock, World};
 /// Adds points that a member earned at the program's own partner.
 #[derive(Debug, Clone, Serialize)]
 pub struct AccruePoints {
-    /// Whose.
-    pub membership_id: MembershipId,
     /// How many; above zero.
     pub amount: Entered,
+    /// When they are over; absent for the program's rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// Whose.
+    pub membership_id: MembershipId,
     /// Why.
     pub reason: ReasonCode,
     /// The partner's own name for the cause.
     pub reference: Reference,
-    /// When they are over; absent for the program's rule.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<Timestamp>,
 }
 
 rejections! {

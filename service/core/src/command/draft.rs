@@ -2,6 +2,7 @@
 //!
 //! It shows the command its own changes on top of the world, and makes records whose postings sum to zero.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -24,8 +25,12 @@ pub(crate) struct Draft<'a> {
     pub(super) context: &'a Context,
     pub(super) world: &'a World,
     pub(super) changes: Changes,
+    /// Lots that were read after they were changed.
     lots: BTreeMap<MembershipId, LotSet>,
 }
+
+/// What there is of an account's lots where none were loaded.
+static NO_LOTS: LotSet = LotSet { lots: BTreeMap::new(), complete: false, changed: false };
 
 /// The lines of one record while it is being made.
 #[derive(Default)]
@@ -70,12 +75,19 @@ impl<'a> Draft<'a> {
             .ok_or_else(|| broken("an account that was not loaded"))
     }
 
-    /// The lots as the draft leaves them so far.
-    pub(super) fn lots(&mut self, membership: MembershipId) -> &mut LotSet {
-        let world = self.world;
-        self.lots
-            .entry(membership)
-            .or_insert_with(|| world.lots.get(&membership).cloned().unwrap_or_default())
+    /// The lots as the draft leaves them so far. Those of the world itself, until the draft changes them.
+    pub(super) fn lots(&mut self, membership: MembershipId) -> &LotSet {
+        let loaded = self.world.lots.get(&membership).unwrap_or(&NO_LOTS);
+        let changed = self.changes.lots.iter().filter(|((of, _), _)| *of == membership);
+        let mut changed = changed.peekable();
+        if changed.peek().is_none() {
+            return loaded;
+        }
+        self.lots.entry(membership).or_insert_with(|| {
+            let mut lots = loaded.clone();
+            changed.for_each(|((_, key), delta)| lots.apply(*key, *delta));
+            lots
+        })
     }
 
     /// One lot as the draft leaves it so far. `None` where it was not loaded.
@@ -119,7 +131,9 @@ impl<'a> Draft<'a> {
     /// Changes a lot, and notes it in the record.
     pub(super) fn move_lot(&mut self, lines: &mut Lines, membership: MembershipId, moved: Moved) {
         let Moved { key, delta, scale } = moved;
-        self.lots(membership).apply(key, delta);
+        if let Some(lots) = self.lots.get_mut(&membership) {
+            lots.apply(key, delta);
+        }
         self.changes.move_lot(membership, key, delta);
         lines.lots.push(LotMovement {
             membership_id: membership,
@@ -171,7 +185,7 @@ impl<'a> Draft<'a> {
         parties.sort();
         parties.dedup();
         let record = Record {
-            schema: Record::SCHEMA.to_owned(),
+            schema: Cow::Borrowed(Record::SCHEMA),
             record_id,
             kind,
             who: self.who(kind),

@@ -12,7 +12,7 @@ use crate::exposure::ExposureStep;
 use crate::ledger::{
     Account, HOLDS_PER_INITIATOR_MAX, HOLDS_PER_MEMBERSHIP_MAX, LotDelta, PickError, UseFor,
 };
-use crate::member::{ConsentKey, ConsentScope};
+use crate::member::{ConsentKey, ConsentScope, Membership};
 use crate::quote::{Claims, End, Ends};
 use crate::record::{Body, RecordKind};
 use crate::rejection::Rejection;
@@ -23,14 +23,14 @@ use crate::world::{AccountNeed, FactQuery, Facts, Footprint, Lock, World};
 /// Prepares the exchange that a quote describes.
 #[derive(Debug, Clone, Serialize)]
 pub struct PrepareExchange {
-    /// The hash of the quote's token: what the caller sent, whoever can still open it.
-    #[serde(with = "hex_hash")]
-    pub token_hash: Hash,
     /// What the token holds; absent where it is not one of this hub's.
     #[serde(skip)]
     pub claims: Option<Claims>,
     /// The caller's own names for the purchase.
     pub references: References,
+    /// The hash of the quote's token: what the caller sent, whoever can still open it.
+    #[serde(with = "hex_hash")]
+    pub token_hash: Hash,
 }
 
 rejections! {
@@ -118,15 +118,11 @@ fn exchange_consent(membership_id: crate::ids::MembershipId, recipient: &Partner
 impl PrepareExchange {
     /// Everything that comes before the amount: quote, agreement, partners, memberships, consents.
     fn find<'a>(&'a self, context: &Context, world: &'a World) -> Result<Found<'a>, Rejection> {
-        let is_home = |claims: &Claims| {
-            let source = world.memberships.get(&claims.source);
-            source.is_none_or(|source| source.partner == claims.initiator)
-        };
-        let claims = self
-            .claims
-            .as_ref()
-            .filter(|claims| context.caller.partner() == Some(&claims.initiator) && is_home(claims));
-        let claims = claims.ok_or(PrepareExchangeRejection::QuoteInvalid)?;
+        let claims = self.own_claims(context).ok_or(PrepareExchangeRejection::QuoteInvalid)?;
+        let [source, destination] = [claims.source, claims.destination].map(|id| world.memberships.get(&id));
+        if source.is_some_and(|source| source.partner != claims.initiator) {
+            return Err(PrepareExchangeRejection::QuoteInvalid.into());
+        }
         if claims.epoch != world.epoch {
             return Err(PrepareExchangeRejection::EpochChanged.into());
         }
@@ -136,10 +132,14 @@ impl PrepareExchange {
         if world.exchanges.contains_key(&claims.exchange_id) {
             return Err(PrepareExchangeRejection::QuoteUsed.into());
         }
-        let end = |id, other| end_of(world, id, other);
-        let source = end(claims.source, claims.destination);
-        let destination = end(claims.destination, claims.source);
-        let (source, destination) = source.zip(destination).ok_or(PrepareExchangeRejection::QuoteInvalid)?;
+        let ends = source.zip(destination).and_then(|(source, destination)| {
+            Some(Ends {
+                source: end_of(world, source, &destination.partner)?,
+                destination: end_of(world, destination, &source.partner)?,
+            })
+        });
+        let ends = ends.ok_or(PrepareExchangeRejection::QuoteInvalid)?;
+        let Ends { source, destination } = &ends;
         let pair = Pair::new(&source.program.partner, &destination.program.partner);
         let active = pair.and_then(|pair| world.agreements.get(&pair)).filter(|a| a.active_version.is_some());
         let version = world.facts.versions.get(&(claims.agreement_id, claims.agreement_version));
@@ -150,7 +150,6 @@ impl PrepareExchange {
             ))
         });
         let (version, terms) = terms.ok_or(PrepareExchangeRejection::NotActive)?;
-        let ends = Ends { source, destination };
         ends.check(world.now)?;
         Ok(Found { claims, version, terms, ends })
     }
@@ -195,12 +194,10 @@ impl PrepareExchange {
     }
 }
 
-fn end_of(world: &World, id: crate::ids::MembershipId, other: crate::ids::MembershipId) -> Option<End<'_>> {
-    let membership = world.memberships.get(&id)?;
+fn end_of<'a>(world: &'a World, membership: &'a Membership, recipient: &PartnerCode) -> Option<End<'a>> {
     let program = world.programs.get(&membership.program_id)?;
     let partner = world.partners.get(&program.partner)?;
-    let recipient = &world.memberships.get(&other)?.partner;
-    let consent = world.consents.get(&exchange_consent(id, recipient));
+    let consent = world.consents.get(&exchange_consent(membership.membership_id, recipient));
     Some(End { membership, program, partner, consent })
 }
 

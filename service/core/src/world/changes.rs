@@ -17,7 +17,7 @@ use crate::record::{Record, SealedRecord};
 use crate::signing_key::SigningKey;
 use crate::text::PartnerCode;
 use crate::time::Timestamp;
-use crate::world::RequestKey;
+use crate::world::{RequestKey, Rows};
 
 /// A request that succeeded, to be answered the same for ever.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,17 +66,17 @@ pub struct Changes {
     /// Which consent is in force for a key now.
     pub consents_in_force: BTreeMap<ConsentKey, Option<ConsentId>>,
     /// Accounts as they are now.
-    pub accounts: BTreeMap<MembershipId, Account>,
+    pub accounts: Rows<MembershipId, Account>,
     /// Sums of what changed in lots.
-    pub lots: BTreeMap<(MembershipId, LotKey), LotDelta>,
+    pub lots: Rows<(MembershipId, LotKey), LotDelta>,
     /// New exchanges, as they were prepared, with the record that says so.
-    pub prepared: BTreeMap<ExchangeId, (Exchange, RecordId)>,
+    pub prepared: Rows<ExchangeId, (Exchange, RecordId)>,
     /// Exchanges that came to an end.
-    pub ended: BTreeMap<ExchangeId, ReservationEnd>,
+    pub ended: Rows<ExchangeId, ReservationEnd>,
     /// Live holds by initiator, as they are now.
-    pub live_holds: BTreeMap<PartnerCode, i64>,
+    pub live_holds: Rows<PartnerCode, i64>,
     /// Exposures as they are now.
-    pub exposures: BTreeMap<ExposureKey, Exposure>,
+    pub exposures: Rows<ExposureKey, Exposure>,
     /// Approvals as they are now.
     pub approvals: BTreeMap<ApprovalId, Approval>,
     /// Certificates as they are now.
@@ -93,7 +93,48 @@ impl Changes {
     /// Whether there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        let Self {
+            partners,
+            programs,
+            memberships,
+            link_codes,
+            agreements,
+            versions,
+            consents,
+            withdrawals,
+            consents_in_force,
+            accounts,
+            lots,
+            prepared,
+            ended,
+            live_holds,
+            exposures,
+            approvals,
+            certificates,
+            signing_keys,
+            records,
+            requests,
+        } = self;
+        records.is_empty()
+            && partners.is_empty()
+            && programs.is_empty()
+            && memberships.is_empty()
+            && link_codes.is_empty()
+            && agreements.is_empty()
+            && versions.is_empty()
+            && consents.is_empty()
+            && withdrawals.is_empty()
+            && consents_in_force.is_empty()
+            && accounts.is_empty()
+            && lots.is_empty()
+            && prepared.is_empty()
+            && ended.is_empty()
+            && live_holds.is_empty()
+            && exposures.is_empty()
+            && approvals.is_empty()
+            && certificates.is_empty()
+            && signing_keys.is_empty()
+            && requests.is_empty()
     }
 
     /// Adds what a later command changed.
@@ -127,7 +168,7 @@ impl Changes {
     /// Saturates: a lot is part of an account, whose own sum was checked before, so that no sum of deltas of accepted
     /// commands can be larger than an account.
     pub fn move_lot(&mut self, membership: MembershipId, key: LotKey, delta: LotDelta) {
-        let sum = self.lots.entry((membership, key)).or_default();
-        *sum = sum.and(delta);
+        let sum = self.lots.get(&(membership, key)).map_or(delta, |sum| sum.and(delta));
+        self.lots.insert((membership, key), sum);
     }
 }
