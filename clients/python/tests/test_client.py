@@ -59,6 +59,20 @@ def test_a_request_id_is_made_and_kept_over_retries(hub: Hub, connect: Callable[
     assert len(ids(hub)) == 2
 
 
+def test_request_ids_follow_one_another(hub: Hub, connect: Callable[..., Driver]) -> None:
+    client = connect()
+    before = time.time_ns() // 1_000_000
+    made: list[uuid.UUID] = []
+    for _ in range(3):
+        client.call("exchanges.commit_exchange", **COMMIT)
+        made += (uuid.UUID(one) for one in ids(hub) if uuid.UUID(one) not in made)
+        time.sleep(0.002)
+    assert [one.version for one in made] == [7, 7, 7]
+    assert {one.variant for one in made} == {uuid.RFC_4122}
+    assert made == sorted(made)
+    assert before <= made[0].int >> 80 <= made[2].int >> 80 <= time.time_ns() // 1_000_000
+
+
 def test_a_given_request_id_is_sent_as_it_is(hub: Hub, connect: Callable[..., Driver]) -> None:
     given = str(uuid.uuid4())
     hub.answers.append(CUT)

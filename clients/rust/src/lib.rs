@@ -73,11 +73,12 @@ pub use pointbridge_proto::v1;
 pub use pointbridge_proto::v1::ErrorReason;
 pub use refusal::{Refusal, Violation};
 
-/// A fresh request id: a random UUID (version 4), as every mutating request carries one. Keep it until the call is
-/// answered: the same id and body, sent again, is done once and answered alike.
+/// A fresh request id: a UUID of the present moment and random bits (version 7), as every mutating request carries one. Ids that
+/// follow one another lie beside one another at the hub, which is faster than random ones. Keep it until the call is answered:
+/// the same id and body, sent again, is done once and answered alike.
 #[must_use]
 pub fn request_id() -> String {
-    uuid::Uuid::new_v4().to_string()
+    uuid::Uuid::now_v7().to_string()
 }
 
 #[cfg(test)]

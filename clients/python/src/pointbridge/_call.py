@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 import uuid
 from typing import TYPE_CHECKING, cast
 
@@ -110,13 +112,25 @@ def _advice(message: str) -> str:
     return "check the address, that the hub serves, and that both sides trust each other's certificate"
 
 
+def _request_id() -> str:
+    """A fresh request id: a UUID of the present moment and random bits (version 7).
+
+    Ids that follow one another lie beside one another at the hub, which is faster than random ones.
+    """
+    moment = (time.time_ns() // 1_000_000) & 0xFFFF_FFFF_FFFF
+    bits = (moment << 80) | secrets.randbits(80)
+    bits = bits & ~(0xF << 76) | (0x7 << 76)
+    bits = bits & ~(0x3 << 62) | (0x2 << 62)
+    return str(uuid.UUID(int=bits))
+
+
 def identified(request: Message) -> str | None:
     """The id of a request, made here if it needs one and has none; `None` for what only reads."""
     if "request_id" not in request.DESCRIPTOR.fields_by_name:
         return None
     writing = cast("Writing", request)
     if not writing.request_id:
-        writing.request_id = str(uuid.uuid4())
+        writing.request_id = _request_id()
     return writing.request_id
 
 

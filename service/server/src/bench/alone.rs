@@ -149,7 +149,7 @@ async fn submit(engine: Engine, supply: Arc<Supply>, left: Arc<AtomicU64>) -> an
         let caller = till(&claims.initiator);
         let envelope = |command| {
             let context = CommandContext { caller: caller.clone(), seed: draw_seed() };
-            Envelope::new(context, Uuid::new_v4(), false, command)
+            Envelope::new(context, Uuid::now_v7(), false, command)
         };
         engine.submit(envelope(Box::new(prepare(&claims)?))?).await?;
         engine.submit(envelope(Box::new(CommitExchange { exchange_id: claims.exchange_id }))?).await?;

@@ -37,7 +37,7 @@ pub(super) fn operator() -> Caller {
 /// Never for commands of the core.
 pub(super) fn ask(caller: &Caller, command: impl Command + 'static) -> anyhow::Result<Arc<Envelope>> {
     let context = Context { caller: caller.clone(), seed: draw_seed() };
-    Ok(Arc::new(Envelope::new(context, Uuid::new_v4(), false, Box::new(command))?))
+    Ok(Arc::new(Envelope::new(context, Uuid::now_v7(), false, Box::new(command))?))
 }
 
 /// Carries a batch out, in one transaction where no command is overtaken. Answers with a record for each.
