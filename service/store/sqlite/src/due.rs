@@ -24,7 +24,7 @@ pub(crate) async fn read(session: &mut Session<'_>, time: &Time, limit: u32) -> 
     let lots = session
         .rows(
             "select distinct membership_id from lot
-             where remaining > held and expires_at < 9223372036854775807 and expires_at <= ?1
+             where has_free = 1 and expires_at < 9223372036854775807 and expires_at <= ?1
              order by expires_at, membership_id limit ?2",
             binds(),
         )

@@ -8,6 +8,7 @@
 //! | 11 | records | insert | one each |
 //! | 12 | accounts | insert or update | one each |
 //! | 13–14 | lots that points come to; lots that they leave or are held in | insert or update by deltas; update by deltas | one per lot |
+//! | 14a | lots of these whose last free point went, or first one came | update | few |
 //! | 15–17 | reservations, legs, ends | insert; insert; update | one each |
 //! | 17a | reversals | insert | one each |
 //! | 18–19 | live holds, exposures | insert or update | one per key |

@@ -67,7 +67,7 @@ fn entered(text: &str) -> Entered {
     Entered::parse(text).unwrap()
 }
 
-fn seed() -> Seed {
+pub(super) fn seed() -> Seed {
     let mut secret = [0; 32];
     secret[..16].copy_from_slice(Uuid::new_v4().as_bytes());
     Seed::new(Uuid::now_v7(), secret)

@@ -2,9 +2,10 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Waker};
 
-use pointbridge_core::command::{Answer, CommitExchange, CreatePartner};
+use pointbridge_core::command::{Answer, CommitExchange, CreatePartner, Envelope, ExpireLots};
 use pointbridge_core::exchange::ReservationState;
 use pointbridge_core::ids::MembershipId;
 use pointbridge_core::ledger::{Account, LotDelta, LotKey};
@@ -152,6 +153,21 @@ async fn a_hold_that_is_over_is_due_and_ends_before_its_points_are_needed() {
     assert_eq!(due.len(), 2, "{due:?}");
     assert_eq!(fixture.store.due(1).await.unwrap().len(), 1);
     assert!(due.contains(&Due::Lots(pair.source)) && due.contains(&Due::Lots(pair.destination)), "{due:?}");
+    assert_eq!(lots_told_wrongly(&fixture).await, 0);
+    let expire = |membership_id| {
+        Arc::new(Envelope::from_hub(super::fixture::seed(), Box::new(ExpireLots { membership_id })))
+    };
+    run(&fixture.store, &[expire(pair.source), expire(pair.destination)]).await.unwrap();
+    assert_eq!(fixture.store.due(10).await, Ok(Vec::new()), "nothing is free any more");
+    assert_eq!(lots_told_wrongly(&fixture).await, 0);
+}
+
+/// How many lots say that they have something free and have not, or the other way.
+async fn lots_told_wrongly(fixture: &Fixture) -> i64 {
+    let url = format!("sqlite://{}", fixture.path().display());
+    let mut conn = SqliteConnection::connect(&url).await.unwrap();
+    let sql = "select count(*) from lot where has_free <> (remaining > held)";
+    sqlx::query_scalar(sql).fetch_one(&mut conn).await.unwrap()
 }
 
 #[tokio::test]

@@ -74,6 +74,11 @@ pub(super) fn balances(script: &mut Script, changes: &Changes) -> Result<(), Sto
         known.into_iter().map(account_row).collect(),
         "account",
     )?;
+    lots(script, changes)
+}
+
+/// Lots, and last which of them have something free now.
+fn lots(script: &mut Script, changes: &Changes) -> Result<(), StoreError> {
     // What comes may come to a lot that is new; what comes and leaves again within the batch has made its lot all the same.
     let (come, leave): (Vec<_>, Vec<_>) =
         changes.lots.iter().partition(|(_, delta)| 0 <= delta.held && delta.held <= delta.remaining);
@@ -98,12 +103,29 @@ pub(super) fn balances(script: &mut Script, changes: &Changes) -> Result<(), Sto
              and lot.origin_month = delta.origin_month and lot.exchangeable = delta.exchangeable",
         leave.into_iter().map(lot_row).collect(),
         "lot",
+    )?;
+    put(
+        script,
+        "update or rollback lot set has_free = (lot.remaining > lot.held)
+         from (
+             select unhex(value ->> 0) as membership_id, value ->> 1 as expires_at, value ->> 2 as origin_month,
+                 value ->> 3 as exchangeable
+             from jsonb_each(?)
+         ) as moved
+         where lot.membership_id = moved.membership_id and lot.expires_at = moved.expires_at
+             and lot.origin_month = moved.origin_month and lot.exchangeable = moved.exchangeable
+             and lot.has_free <> (lot.remaining > lot.held)",
+        changes.lots.iter().map(lot_key).collect(),
     )
 }
 
 fn account_row(account: &Account) -> impl Serialize + use<> {
     let id = keys::id!(account.membership_id);
     (id, account.posted, account.held, account.postings, account.live_holds)
+}
+
+fn lot_key(((membership, key), _): (&(MembershipId, LotKey), &LotDelta)) -> impl Serialize + use<> {
+    (keys::id!(membership), key.expiry.micros(), key.origin.number(), key.exchangeable)
 }
 
 fn lot_row(((membership, key), delta): (&(MembershipId, LotKey), &LotDelta)) -> impl Serialize + use<> {
