@@ -1,0 +1,222 @@
+//! Sessions: statements on one connection, and the transaction of a batch.
+//!
+//! **Dropped futures.** A caller may drop a future between any two statements, also between `begin` and its answer. A connection
+//! on which a transaction may be open therefore never goes back to its pool: whoever is dropped before its end was answered
+//! closes the connection, which rolls back. Statements outside of transactions need no such care.
+//!
+//! **Groups.** Each way to the server and back costs more than most statements do, and statements cannot be sent ahead.
+//! [`crate::reading`] and [`crate::writing`] put what belongs together into one.
+
+use pointbridge_store::{StoreError, trace};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgQueryResult, PgRow};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, PgConnection, Postgres};
+use tokio_stream::StreamExt;
+use tracing::{Instrument, Span};
+use uuid::Uuid;
+
+use crate::error::{self, Again};
+use crate::options::StatementHook;
+
+/// A parameter's value. Arrays are one parameter, whatever their length.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Bind {
+    Text(Option<String>),
+    Int(Option<i64>),
+    Id(Option<Uuid>),
+    Bytes(Vec<u8>),
+    Flag(Option<bool>),
+    Ids(Vec<Uuid>),
+    IdsOrNull(Vec<Option<Uuid>>),
+    Texts(Vec<String>),
+    TextsOrNull(Vec<Option<String>>),
+    Ints(Vec<i64>),
+    IntsOrNull(Vec<Option<i64>>),
+    Blobs(Vec<Vec<u8>>),
+    Flags(Vec<bool>),
+}
+
+impl Bind {
+    pub(crate) fn text(text: impl Into<String>) -> Self {
+        Self::Text(Some(text.into()))
+    }
+
+    /// A text, or null.
+    pub(crate) fn text_or_null(text: Option<&str>) -> Self {
+        Self::Text(text.map(str::to_owned))
+    }
+
+    pub(crate) const fn int(int: i64) -> Self {
+        Self::Int(Some(int))
+    }
+
+    pub(crate) const fn id(id: Uuid) -> Self {
+        Self::Id(Some(id))
+    }
+}
+
+/// A connection, and who is shown its statements.
+pub(crate) struct Session<'c> {
+    conn: &'c mut PgConnection,
+    hook: Option<&'c StatementHook>,
+    again: Option<Again>,
+}
+
+impl<'c> Session<'c> {
+    pub(crate) fn new(conn: &'c mut PgConnection, hook: Option<&'c StatementHook>) -> Self {
+        Self { conn, hook, again: None }
+    }
+
+    /// Whether what failed last may be tried again in a new transaction.
+    pub(crate) const fn again(&self) -> Option<Again> {
+        self.again
+    }
+
+    /// Runs a statement and answers with its rows.
+    pub(crate) async fn rows(
+        &mut self,
+        sql: &'static str,
+        binds: Vec<Bind>,
+    ) -> Result<Vec<PgRow>, StoreError> {
+        let span = shown(self.hook, sql);
+        let found = bound(sqlx::query(sql), binds).fetch_all(&mut *self.conn).instrument(span).await;
+        found.map_err(|error| self.failed(&error))
+    }
+
+    /// Runs a statement that was put together of ours, and answers with its rows.
+    pub(crate) async fn group(&mut self, sql: String, binds: Vec<Bind>) -> Result<Vec<PgRow>, StoreError> {
+        let span = shown(self.hook, &sql);
+        let query = bound(sqlx::query(AssertSqlSafe(sql)), binds);
+        let found = query.fetch_all(&mut *self.conn).instrument(span).await;
+        found.map_err(|error| self.failed(&error))
+    }
+
+    /// Runs a statement that answers with at most one row.
+    pub(crate) async fn row(
+        &mut self,
+        sql: &'static str,
+        binds: Vec<Bind>,
+    ) -> Result<Option<PgRow>, StoreError> {
+        Ok(self.rows(sql, binds).await?.into_iter().next())
+    }
+
+    /// Runs statements without values, in one way there and back, and answers with the rows of all of them.
+    pub(crate) async fn plain(&mut self, sql: &'static str) -> Result<Vec<PgRow>, StoreError> {
+        let span = shown(self.hook, sql);
+        let found = sqlx::raw_sql(sql).fetch_all(&mut *self.conn).instrument(span).await;
+        found.map_err(|error| self.failed(&error))
+    }
+
+    /// Runs a statement and answers with how many rows it changed.
+    pub(crate) async fn run(&mut self, sql: &'static str, binds: Vec<Bind>) -> Result<u64, StoreError> {
+        let span = shown(self.hook, sql);
+        let done = bound(sqlx::query(sql), binds).execute(&mut *self.conn).instrument(span).await;
+        done.map(|done: PgQueryResult| done.rows_affected()).map_err(|error| self.failed(&error))
+    }
+
+    /// Runs a statement and shows its rows one by one, without keeping them.
+    pub(crate) async fn each(
+        &mut self,
+        sql: &'static str,
+        visit: &mut (dyn FnMut(&PgRow) -> Result<(), StoreError> + Send),
+    ) -> Result<(), StoreError> {
+        // Read for the check alone, which nobody traces.
+        shown(self.hook, sql);
+        let mut rows = sqlx::query(sql).fetch(&mut *self.conn);
+        while let Some(row) = rows.next().await {
+            visit(&row.map_err(error::of)?)?;
+        }
+        Ok(())
+    }
+
+    fn failed(&mut self, error: &sqlx::Error) -> StoreError {
+        let (error, again) = error::judge(error);
+        self.again = again;
+        error
+    }
+}
+
+/// Shows a statement to the hook, and begins its span where it is traced.
+fn shown(hook: Option<&StatementHook>, sql: &str) -> Span {
+    if let Some(hook) = hook {
+        hook(sql);
+    }
+    trace::statement("postgresql", sql)
+}
+
+fn bound<'q>(query: Query<'q, Postgres, PgArguments>, binds: Vec<Bind>) -> Query<'q, Postgres, PgArguments> {
+    binds.into_iter().fold(query, |query, bind| match bind {
+        Bind::Text(value) => query.bind(value),
+        Bind::Int(value) => query.bind(value),
+        Bind::Id(value) => query.bind(value),
+        Bind::Bytes(value) => query.bind(value),
+        Bind::Flag(value) => query.bind(value),
+        Bind::Ids(value) => query.bind(value),
+        Bind::IdsOrNull(value) => query.bind(value),
+        Bind::Texts(value) => query.bind(value),
+        Bind::TextsOrNull(value) => query.bind(value),
+        Bind::Ints(value) => query.bind(value),
+        Bind::IntsOrNull(value) => query.bind(value),
+        Bind::Blobs(value) => query.bind(value),
+        Bind::Flags(value) => query.bind(value),
+    })
+}
+
+/// A connection without a transaction: each statement sees what was committed before it.
+pub(crate) struct Glance<'c> {
+    conn: PoolConnection<Postgres>,
+    hook: Option<&'c StatementHook>,
+}
+
+impl<'c> Glance<'c> {
+    pub(crate) fn new(conn: PoolConnection<Postgres>, hook: Option<&'c StatementHook>) -> Self {
+        Self { conn, hook }
+    }
+
+    pub(crate) fn session(&mut self) -> Session<'_> {
+        Session::new(&mut self.conn, self.hook)
+    }
+}
+
+/// A connection in a transaction, which rolls back unless it is brought to its end.
+pub(crate) struct Transaction<'c> {
+    conn: PoolConnection<Postgres>,
+    hook: Option<&'c StatementHook>,
+    may_be_open: bool,
+}
+
+impl<'c> Transaction<'c> {
+    /// A connection on which a transaction may be opened from now on.
+    pub(crate) fn new(conn: PoolConnection<Postgres>, hook: Option<&'c StatementHook>) -> Self {
+        Self { conn, hook, may_be_open: true }
+    }
+
+    pub(crate) fn session(&mut self) -> Session<'_> {
+        Session::new(&mut self.conn, self.hook)
+    }
+
+    /// Makes the changes last.
+    pub(crate) async fn commit(&mut self) -> Result<(), (StoreError, Option<Again>)> {
+        let span = shown(self.hook, "commit");
+        let done = sqlx::raw_sql("commit").execute(&mut *self.conn).instrument(span).await;
+        done.map_err(|error| error::judge_commit(&error))?;
+        self.may_be_open = false;
+        Ok(())
+    }
+
+    /// Undoes everything, so that the connection can be used again. Where that fails it is closed.
+    pub(crate) async fn rollback(mut self) {
+        if sqlx::raw_sql("rollback").execute(&mut *self.conn).await.is_ok() {
+            self.may_be_open = false;
+        }
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if self.may_be_open {
+            self.conn.close_on_drop();
+        }
+    }
+}
