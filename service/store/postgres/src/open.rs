@@ -38,7 +38,7 @@ const SETTINGS: [(&str, &str); 8] = [
     ("statement_timeout", "30s"),
     ("lock_timeout", "10s"),
     ("idle_in_transaction_session_timeout", "15s"),
-    ("default_transaction_isolation", "read\\ committed"),
+    ("default_transaction_isolation", "read committed"),
     ("max_parallel_workers_per_gather", "0"),
     ("jit", "off"),
     ("search_path", "public"),

@@ -69,7 +69,7 @@ macro_rules! of_end {
             $key,
             " and exchange_leg.reservation_id < $2 and ",
             wanted!(),
-            " order by exchange_leg.reservation_id desc limit $3)"
+            " order by exchange_leg.reservation_id desc limit $3) as newest"
         )
     };
 }
