@@ -40,12 +40,14 @@ use pointbridge_core::time::Timestamp;
 use pointbridge_core::world::{Changes, FactQuery, Facts, Footprint, World};
 use pointbridge_store::{AuditRow, Due, Pulse, Store, StoreError};
 
+use session::read;
+
 pub use open::PostgresStore;
 pub use options::{Clock, GivenClock, Migration, Options, StatementHook};
 
 impl Store for PostgresStore {
     async fn facts(&self, query: &FactQuery) -> Result<Facts, StoreError> {
-        facts::read(&mut self.engine_reader().await?.session(), query).await
+        read!(self.engine_reader, |session| facts::read(&mut session, query))
     }
 
     async fn transact<T, F>(&self, footprint: &Footprint, decide: F) -> Result<T, StoreError>
@@ -57,13 +59,11 @@ impl Store for PostgresStore {
     }
 
     async fn due(&self, limit: u32) -> Result<Vec<Due>, StoreError> {
-        let mut reader = self.engine_reader().await?;
-        due::read(&mut reader.session(), self.time(), limit).await
+        read!(self.engine_reader, |session| due::read(&mut session, self.time(), limit))
     }
 
     async fn pulse(&self) -> Result<Pulse, StoreError> {
-        let mut reader = self.reader().await?;
-        due::pulse(&mut reader.session(), self.time()).await
+        read!(self.reader, |session| due::pulse(&mut session, self.time()))
     }
 
     async fn audit(&self, visit: &mut (dyn FnMut(AuditRow) + Send)) -> Result<Timestamp, StoreError> {

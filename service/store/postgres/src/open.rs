@@ -17,6 +17,7 @@ use crate::rows::Cells;
 use crate::schema;
 use crate::session::{Bind, Glance, Session, Transaction};
 use crate::time::{SLOTS, Time};
+use crate::transact::CUTS_MAX;
 
 /// How long somebody waits for a connection before the store counts as busy.
 const CONNECTION_WAIT: Duration = Duration::from_secs(5);
@@ -153,10 +154,17 @@ impl PostgresStore {
 
     /// A reader all of whose statements see one moment.
     pub(crate) async fn snapshot(&self) -> Result<Transaction<'_>, StoreError> {
-        let conn = self.readers.acquire().await.map_err(error::of)?;
-        let mut transaction = Transaction::new(conn, self.hook.as_ref());
-        transaction.session().plain("begin isolation level repeatable read, read only").await?;
-        Ok(transaction)
+        let mut cuts = 0_u32;
+        loop {
+            let conn = self.readers.acquire().await.map_err(error::of)?;
+            let mut transaction = Transaction::new(conn, self.hook.as_ref());
+            let mut session = transaction.session();
+            match session.plain("begin isolation level repeatable read, read only").await {
+                Ok(_) => return Ok(transaction),
+                Err(_) if session.is_cut() && cuts < CUTS_MAX => cuts = cuts.saturating_add(1),
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     pub(crate) const fn time(&self) -> &Time {

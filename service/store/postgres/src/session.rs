@@ -73,6 +73,11 @@ impl<'c> Session<'c> {
         self.again
     }
 
+    /// Whether the connection broke.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.again == Some(Again::Cut)
+    }
+
     /// Runs a statement and answers with its rows.
     pub(crate) async fn rows(
         &mut self,
@@ -220,3 +225,21 @@ impl Drop for Transaction<'_> {
         }
     }
 }
+
+/// Reads, and where the connection breaks reads again on another one, as often as connections may lie around from before a
+/// restart of the database.
+macro_rules! read {
+    ($store:ident.$reader:ident, |$session:ident| $read:expr) => {{
+        let mut cuts = 0_u32;
+        loop {
+            let mut reader = $store.$reader().await?;
+            let mut $session = reader.session();
+            let done = $read.await;
+            if done.is_ok() || !$session.is_cut() || cuts >= $crate::transact::CUTS_MAX {
+                break done;
+            }
+            cuts = cuts.saturating_add(1);
+        }
+    }};
+}
+pub(crate) use read;

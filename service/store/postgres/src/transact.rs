@@ -28,7 +28,7 @@ use crate::{load, write};
 const ATTEMPTS_MAX: u32 = 8;
 
 /// How often a connection that broke leads to another attempt: as many as lie in the pool from before a restart of the database.
-const CUTS_MAX: u32 = 4;
+pub(crate) const CUTS_MAX: u32 = 4;
 
 /// How often a row that another hub made first leads to another attempt. The second one finds the row; what fails with it in
 /// sight was decided wrongly.

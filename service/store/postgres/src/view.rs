@@ -27,7 +27,7 @@ use pointbridge_store::{
 use sqlx::postgres::PgRow;
 
 use crate::open::PostgresStore;
-use crate::session::Bind;
+use crate::session::{Bind, read};
 
 /// The scope's partner, or null for everything: `$1 is null or partner_code = $1`.
 fn scope_bind(scope: &Scope) -> Bind {
@@ -59,7 +59,7 @@ fn paged<T, K>(
 
 impl Views for PostgresStore {
     async fn partner(&self, scope: &Scope, code: &PartnerCode) -> Result<Option<Partner>, StoreError> {
-        partner::one(&mut self.reader().await?.session(), scope, code).await
+        read!(self.reader, |session| partner::one(&mut session, scope, code))
     }
 
     async fn partners(
@@ -67,11 +67,11 @@ impl Views for PostgresStore {
         scope: &Scope,
         page: &Page<PartnerCode>,
     ) -> Result<Paged<Partner, PartnerCode>, StoreError> {
-        partner::list(&mut self.reader().await?.session(), scope, page).await
+        read!(self.reader, |session| partner::list(&mut session, scope, page))
     }
 
     async fn program(&self, scope: &Scope, id: ProgramId) -> Result<Option<Program>, StoreError> {
-        partner::program(&mut self.reader().await?.session(), scope, id).await
+        read!(self.reader, |session| partner::program(&mut session, scope, id))
     }
 
     async fn programs(
@@ -80,11 +80,11 @@ impl Views for PostgresStore {
         partner: Option<&PartnerCode>,
         page: &Page<ProgramId>,
     ) -> Result<Paged<Program, ProgramId>, StoreError> {
-        partner::programs(&mut self.reader().await?.session(), scope, partner, page).await
+        read!(self.reader, |session| partner::programs(&mut session, scope, partner, page))
     }
 
     async fn agreement(&self, scope: &Scope, id: AgreementId) -> Result<Option<AgreementView>, StoreError> {
-        agreement::one(&mut self.reader().await?.session(), scope, id).await
+        read!(self.reader, |session| agreement::one(&mut session, scope, id))
     }
 
     async fn agreements(
@@ -93,7 +93,7 @@ impl Views for PostgresStore {
         partner: Option<&PartnerCode>,
         page: &Page<AgreementId>,
     ) -> Result<Paged<AgreementView, AgreementId>, StoreError> {
-        agreement::list(&mut self.reader().await?.session(), scope, partner, page).await
+        read!(self.reader, |session| agreement::list(&mut session, scope, partner, page))
     }
 
     async fn membership(
@@ -124,7 +124,7 @@ impl Views for PostgresStore {
         scope: &Scope,
         membership: MembershipId,
     ) -> Result<Option<(Account, Program)>, StoreError> {
-        ledger::balance(&mut self.reader().await?.session(), scope, membership).await
+        read!(self.reader, |session| ledger::balance(&mut session, scope, membership))
     }
 
     async fn postings(
@@ -168,7 +168,7 @@ impl Views for PostgresStore {
         filter: &ExchangeFilter,
         page: &Page<ExchangeId>,
     ) -> Result<Paged<ExchangeView, ExchangeId>, StoreError> {
-        exchange::list(&mut self.reader().await?.session(), scope, filter, page).await
+        read!(self.reader, |session| exchange::list(&mut session, scope, filter, page))
     }
 
     async fn quote(
@@ -178,7 +178,7 @@ impl Views for PostgresStore {
         destination: MembershipId,
     ) -> Result<QuoteView, StoreError> {
         let ends = quote::Ends { source, destination };
-        quote::read(&mut self.reader().await?.session(), self.time(), scope, ends).await
+        read!(self.reader, |session| quote::read(&mut session, self.time(), scope, ends))
     }
 
     async fn approvals(
@@ -187,7 +187,7 @@ impl Views for PostgresStore {
         state: Option<ApprovalState>,
         page: &Page<ApprovalId>,
     ) -> Result<(Paged<Approval, ApprovalId>, Timestamp), StoreError> {
-        standing::approvals(&mut self.reader().await?.session(), self.time(), scope, state, page).await
+        read!(self.reader, |session| standing::approvals(&mut session, self.time(), scope, state, page))
     }
 
     async fn certificates(
@@ -196,7 +196,7 @@ impl Views for PostgresStore {
         partner: Option<&PartnerCode>,
         page: &Page<CertificateKey>,
     ) -> Result<Paged<Certificate, CertificateKey>, StoreError> {
-        standing::certificates(&mut self.reader().await?.session(), scope, partner, page).await
+        read!(self.reader, |session| standing::certificates(&mut session, scope, partner, page))
     }
 
     async fn signing_keys(
@@ -204,7 +204,7 @@ impl Views for PostgresStore {
         scope: &Scope,
         program: ProgramId,
     ) -> Result<Option<Vec<SigningKey>>, StoreError> {
-        standing::signing_keys(&mut self.reader().await?.session(), scope, program).await
+        read!(self.reader, |session| standing::signing_keys(&mut session, scope, program))
     }
 
     async fn admission(
@@ -212,7 +212,6 @@ impl Views for PostgresStore {
         partner: Option<&PartnerCode>,
         fingerprint: &Hash,
     ) -> Result<Admission, StoreError> {
-        let mut reader = self.reader().await?;
-        standing::admission(&mut reader.session(), self.time(), partner, fingerprint).await
+        read!(self.reader, |session| standing::admission(&mut session, self.time(), partner, fingerprint))
     }
 }

@@ -19,26 +19,33 @@ pub(super) fn write(script: &mut Script, changes: &Changes) -> Result<(), StoreE
     ended(script, changes)
 }
 
+/// What is prepared and ended in one batch is written as it ended: no statement sees what another one of its stage made.
 fn prepared(script: &mut Script, changes: &Changes) {
-    let rows = || changes.prepared.values();
+    let rows = || {
+        changes
+            .prepared
+            .iter()
+            .map(|(id, (exchange, record_id))| (exchange, record_id, changes.ended.get(id)))
+    };
     script.put(
         "insert into reservation (
              reservation_id, state, initiator_code, order_reference, store_reference, till_reference, prepared_at,
-             hold_expires_at, prepare_record_id, last_record_id)
-         select new.*, new.record_id from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)
-             as new (id, state, initiator, order_reference, store, till, prepared_at, hold_expires_at, record_id)",
+             hold_expires_at, decided_at, prepare_record_id, last_record_id)
+         select * from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         changes.prepared.len(),
         || {
             vec![
-                keys::ids!(rows().map(|(exchange, _)| exchange.reservation_id)),
-                keys::texts(rows().map(|(exchange, _)| exchange.state.as_str())),
-                keys::texts(rows().map(|(exchange, _)| &exchange.initiator)),
-                keys::texts(rows().map(|(exchange, _)| &exchange.references.order)),
-                keys::texts_or_null(rows().map(|(exchange, _)| exchange.references.store.as_ref())),
-                keys::texts_or_null(rows().map(|(exchange, _)| exchange.references.till.as_ref())),
-                keys::ints(rows().map(|(exchange, _)| exchange.prepared_at.micros())),
-                keys::ints(rows().map(|(exchange, _)| exchange.hold_expires_at.micros())),
-                keys::ids!(rows().map(|(_, record_id)| *record_id)),
+                keys::ids!(rows().map(|(exchange, _, _)| exchange.reservation_id)),
+                keys::texts(rows().map(|(exchange, _, end)| end.map_or(exchange.state, |end| end.state).as_str())),
+                keys::texts(rows().map(|(exchange, _, _)| &exchange.initiator)),
+                keys::texts(rows().map(|(exchange, _, _)| &exchange.references.order)),
+                keys::texts_or_null(rows().map(|(exchange, _, _)| exchange.references.store.as_ref())),
+                keys::texts_or_null(rows().map(|(exchange, _, _)| exchange.references.till.as_ref())),
+                keys::ints(rows().map(|(exchange, _, _)| exchange.prepared_at.micros())),
+                keys::ints(rows().map(|(exchange, _, _)| exchange.hold_expires_at.micros())),
+                keys::ints_or_null(rows().map(|(_, _, end)| end.map(|end| end.decided_at.micros()))),
+                keys::ids!(rows().map(|(_, record_id, _)| *record_id)),
+                keys::ids!(rows().map(|(_, record_id, end)| end.map_or(*record_id, |end| end.record_id))),
             ]
         },
     );
@@ -104,12 +111,12 @@ fn side_binds<'a>(sides: impl Iterator<Item = &'a Side> + Clone) -> Result<[Bind
 }
 
 fn ended(script: &mut Script, changes: &Changes) -> Result<(), StoreError> {
-    let rows = || changes.ended.iter();
+    let rows = || changes.ended.iter().filter(|(id, _)| !changes.prepared.contains_key(id));
     script.put_each(
         "update reservation set state = ended.state, decided_at = ended.decided_at, last_record_id = ended.record_id
          from unnest($1, $2, $3, $4) as ended (id, state, decided_at, record_id)
          where reservation.reservation_id = ended.id and reservation.decided_at is null",
-        changes.ended.len(),
+        rows().count(),
         "reservation",
         || {
             vec![
