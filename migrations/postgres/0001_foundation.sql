@@ -21,11 +21,13 @@ create table store_state (
 );
 
 -- The latest time of any batch that wrote: the largest of all slots. A batch decides on no earlier time than what it finds
--- here once it has its rows. A hub writes the slot that it drew when it opened the store, so that hubs do not wait for each
--- other here as they would at one row.
+-- here once it has its rows, and on a later one than that of any other hub. A hub writes the slot that it drew when it opened
+-- the store, so that hubs do not wait for each other here as they would at one row; where two drew the same one, `hub_id` is
+-- whose time it is, and nobody's where both decided at that time.
 create table clock_slot (
     clock_slot_id smallint not null,
     last_now bigint not null,
+    hub_id uuid not null,
     constraint clock_slot_key primary key (clock_slot_id),
     constraint clock_slot_number check (clock_slot_id between 0 and 15),
     constraint clock_slot_time check (last_now >= 0)

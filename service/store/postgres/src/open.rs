@@ -253,8 +253,8 @@ async fn found(conn: &mut PgConnection, clock: &Clock) -> Result<(), StoreError>
                 ") on conflict do nothing returning created_at
                  ),
                  slots as (
-                     insert into clock_slot (clock_slot_id, last_now)
-                     select slot, 0 from state cross join generate_series(0, $4 - 1) as slot
+                     insert into clock_slot (clock_slot_id, last_now, hub_id)
+                     select slot, 0, '00000000-0000-0000-0000-000000000000' from state cross join generate_series(0, $4 - 1) as slot
                  )
                  insert into settlement_window (window_id, opens_at, closes_at) select $3, created_at, null from state"
             ),

@@ -47,7 +47,7 @@ pub(crate) const CHANGING: [(&str, &str); 12] = [
 const FURTHER: [&str; 5] = [
     "select, insert, update (consent_id), delete on consent_in_force",
     "select, insert, update (closes_at) on settlement_window",
-    "select, update (last_now) on clock_slot",
+    "select, update (last_now, hub_id) on clock_slot",
     "select on store_state, _sqlx_migrations",
     "usage on sequence record_number",
 ];

@@ -11,6 +11,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use pointbridge_core::time::Timestamp;
+use uuid::Uuid;
 
 use crate::options::Clock;
 use crate::session::Bind;
@@ -42,21 +43,27 @@ macro_rules! moment {
 }
 pub(crate) use moment;
 
-/// The clock, the hub's slot, and the latest time that a batch of this process was decided on.
+/// The clock, the hub's slot and name, and the latest time that a batch of this process was decided on.
 pub(crate) struct Time {
     clock: Clock,
     slot: u8,
+    hub: Uuid,
     latest: Mutex<Option<Timestamp>>,
 }
 
 impl Time {
     pub(crate) fn new(clock: Clock) -> Self {
-        Self { clock, slot: fastrand::u8(0..SLOTS), latest: Mutex::new(None) }
+        Self { clock, slot: fastrand::u8(0..SLOTS), hub: Uuid::new_v4(), latest: Mutex::new(None) }
     }
 
     /// The slot that this store's batches write.
     pub(crate) fn slot(&self) -> Bind {
         Bind::int(i64::from(self.slot))
+    }
+
+    /// Who this store is among all that write.
+    pub(crate) const fn hub(&self) -> Bind {
+        Bind::id(self.hub)
     }
 
     /// $1 and $2 of [`clock`].

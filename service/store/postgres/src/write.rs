@@ -59,10 +59,14 @@ pub(crate) async fn changes(
     requests(&mut script, changes);
     ledger::balances(&mut script, changes, known)?;
     script.put_each(
-        "update clock_slot set last_now = greatest(last_now, $1) where clock_slot_id = $2",
+        "update clock_slot set last_now = greatest(last_now, $1), hub_id = case
+             when last_now > $1 then hub_id
+             when last_now = $1 and hub_id <> $3 then '00000000-0000-0000-0000-000000000000'
+             else $3 end
+         where clock_slot_id = $2",
         1,
         "clock_slot",
-        || vec![Bind::int(place.now.micros()), time.slot()],
+        || vec![Bind::int(place.now.micros()), time.slot(), time.hub()],
     )?;
     exchange::hot(&mut script, changes, known)?;
     script.then();

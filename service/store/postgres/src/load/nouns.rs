@@ -13,7 +13,7 @@ use crate::reading::{Noun, Reading};
 use crate::session::Bind;
 use crate::time::{self, Time};
 
-/// The time, and the holds that are over of accounts whose lots are needed. $1 and $2: the clock. $3: this hub's slot. $4: the
+/// The time, and the holds that are over of accounts whose lots are needed. $1 and $2: the clock. $3: this hub. $4: the
 /// latest time of this process. $5: those accounts. From the few holds that are over to their legs, because an account may have
 /// had any number of exchanges.
 pub(super) const COMMON: &str = concat!(
@@ -21,8 +21,7 @@ pub(super) const COMMON: &str = concat!(
          select greatest(",
     time::clock!(),
     ", $4, store_state.created_at,
-             (select max(last_now) + 1 from clock_slot where clock_slot_id <> $3),
-             (select max(last_now) from clock_slot where clock_slot_id = $3)) as now
+             (select max(case when hub_id = $3 then last_now else last_now + 1 end) from clock_slot)) as now
          from store_state
      ),
      overdue as materialized (
@@ -44,7 +43,7 @@ pub(super) fn common(footprint: &Footprint, time: &Time) -> Vec<Bind> {
     let lots = footprint.accounts.iter().filter(|(_, need)| **need == AccountNeed::Lots);
     let mut binds = time.binds();
     binds.extend([
-        time.slot(),
+        time.hub(),
         Bind::Int(time.latest().map(Timestamp::micros)),
         keys::ids!(lots.map(|(id, _)| *id)),
     ]);
