@@ -56,6 +56,7 @@ pub(crate) fn judge(error: &sqlx::Error) -> (StoreError, Option<Again>) {
 }
 
 /// The seam's error for one of sqlx's.
+#[allow(clippy::needless_pass_by_value, reason = "it stands in map_err")]
 pub(crate) fn of(error: sqlx::Error) -> StoreError {
     judge(&error).0
 }

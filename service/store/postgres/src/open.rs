@@ -29,7 +29,7 @@ const ENGINE_READERS: u32 = 3;
 const STATEMENTS_KEPT: usize = 256;
 
 /// How long a connection lives at most, so that a server's memory of many plans is given back now and then.
-const CONNECTION_LIFE: Duration = Duration::from_secs(30 * 60);
+const CONNECTION_LIFE: Duration = Duration::from_mins(30);
 
 /// What every connection is set to, whatever the server's own settings are: what a commit answered is on the disk; a statement
 /// ends after 30 s, a wait for a lock after 10 s; a transaction that its hub forgot ends after 15 s, before its locks hurt. A

@@ -68,7 +68,7 @@ pub(crate) async fn grant(conn: &mut PgConnection, role: &str) -> Result<(), Sto
         CHANGING.iter().map(|(table, columns)| format!("select, insert, update ({columns}) on {table}")),
     );
     for line in lines.chain(FURTHER.iter().map(|line| (*line).to_owned())) {
-        text.push_str(&format!("grant {line} to {quoted};\n"));
+        text.push_str(&["grant ", &line, " to ", &quoted, ";\n"].concat());
     }
     sqlx::raw_sql(AssertSqlSafe(format!("begin; {text} commit;"))).execute(conn).await.map_err(error::of)?;
     Ok(())

@@ -150,7 +150,7 @@ fn shown(hook: Option<&StatementHook>, sql: &str) -> Span {
     trace::statement("postgresql", sql)
 }
 
-fn bound<'q>(query: Query<'q, Postgres, PgArguments>, binds: Vec<Bind>) -> Query<'q, Postgres, PgArguments> {
+fn bound(query: Query<'_, Postgres, PgArguments>, binds: Vec<Bind>) -> Query<'_, Postgres, PgArguments> {
     binds.into_iter().fold(query, |query, bind| match bind {
         Bind::Text(value) => query.bind(value),
         Bind::Int(value) => query.bind(value),

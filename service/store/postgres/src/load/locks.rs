@@ -51,8 +51,12 @@ pub(super) async fn take(
     footprint: &Footprint,
     time: &Time,
 ) -> Result<Locked, StoreError> {
-    let tables: Vec<Table> =
-        parties(footprint).into_iter().chain(points(footprint)).chain(standing(footprint)).collect();
+    let tables: Vec<Table> = parties(footprint)
+        .into_iter()
+        .chain(members(footprint))
+        .chain(points(footprint))
+        .chain(standing(footprint))
+        .collect();
     if tables.is_empty() {
         return Ok(Locked::default());
     }
@@ -136,6 +140,16 @@ fn parties(footprint: &Footprint) -> Vec<Table> {
         None,
         &|| keys::pairs(footprint.agreements.keys()).to_vec(),
     );
+    tables
+}
+
+fn members(footprint: &Footprint) -> Vec<Table> {
+    let mut tables = Vec::new();
+    let mut add = |is_needed: bool, table, sql, strength, wanted, binds: &dyn Fn() -> Vec<Bind>| {
+        if is_needed {
+            tables.push(Table { table, sql, strength, wanted, binds: binds() });
+        }
+    };
     let has_families = !footprint.families.is_empty();
     add(
         !footprint.memberships.is_empty() || has_families,
