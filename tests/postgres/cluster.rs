@@ -76,7 +76,8 @@ impl Database {
         // Of tests that begin at once one makes the role.
         let role = format!("create role {HUB_ROLE} login");
         if let Err(error) = run(&mut conn, role).await {
-            let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
+            let code =
+                error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
             assert!(["42710", "23505"].contains(&code.as_ref()), "{error}");
         }
         conn.close().await.unwrap();

@@ -45,8 +45,11 @@ async fn told(conn: &mut PgConnection, statement: &str) -> String {
     match run(conn, statement.to_owned()).await {
         Ok(_) => String::new(),
         Err(error) => {
-            let code =
-                error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned();
+            let code = error
+                .as_database_error()
+                .and_then(sqlx::error::DatabaseError::code)
+                .unwrap_or_default()
+                .into_owned();
             format!("{code} {error}")
         }
     }
