@@ -26,8 +26,13 @@ pub(crate) async fn show(
     session: &mut Session<'_>,
     visit: &mut (dyn FnMut(AuditRow) + Send),
 ) -> Result<Timestamp, StoreError> {
-    // A large table takes longer than any statement of a batch may.
-    session.plain("set local statement_timeout = 0").await?;
+    // Whole tables, and a large one takes longer than any statement of a batch may.
+    session
+        .plain(
+            "set local statement_timeout = 0; set local enable_seqscan = on; set local enable_hashjoin = on;
+             set local enable_mergejoin = on",
+        )
+        .await?;
     let sql = "select greatest(store_state.created_at, (select max(last_now) from clock_slot)) as last_now from store_state";
     let state = session.row(sql, Vec::new()).await?;
     let last_now = state.ok_or_else(|| error::broken("the store has no state"))?.time("last_now")?;

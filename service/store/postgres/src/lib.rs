@@ -25,6 +25,7 @@ mod load;
 mod numbers;
 mod open;
 mod options;
+mod pool;
 mod reading;
 mod roles;
 mod rows;
@@ -68,7 +69,7 @@ impl Store for PostgresStore {
 
     async fn audit(&self, visit: &mut (dyn FnMut(AuditRow) + Send)) -> Result<Timestamp, StoreError> {
         let mut snapshot = self.snapshot().await?;
-        let shown = audit::show(&mut snapshot.session(), visit).await;
+        let shown = audit::show(&mut snapshot.session()?, visit).await;
         snapshot.rollback().await;
         shown
     }

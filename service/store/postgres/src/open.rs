@@ -1,35 +1,28 @@
 //! Opening and closing: the connections and their settings, and the rows that a new store begins with.
 
 use std::str::FromStr;
-use std::time::Duration;
 
 use pointbridge_store::StoreError;
-use sqlx::pool::PoolOptions;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{ConnectOptions, Connection, PgPool, Postgres};
+use sqlx::{ConnectOptions, Connection};
 
 use crate::due;
-use crate::error;
+use crate::error::{self, Again};
 use crate::numbers::Numbers;
 use crate::options::{Clock, Migration, Options, StatementHook};
+use crate::pool::Pool;
 use crate::roles;
 use crate::rows::Cells;
 use crate::schema;
-use crate::session::{Bind, Glance, Session, Transaction};
+use crate::session::{Bind, Glance, Session, Transaction, read};
 use crate::time::{SLOTS, Time};
 use crate::transact::CUTS_MAX;
-
-/// How long somebody waits for a connection before the store counts as busy.
-const CONNECTION_WAIT: Duration = Duration::from_secs(5);
 
 /// How many read for the engine at a time: the facts of the next batches, and what is due.
 const ENGINE_READERS: u32 = 3;
 
 /// Statements that a connection keeps prepared: views have about sixty, batches a text per set of nouns.
 const STATEMENTS_KEPT: usize = 256;
-
-/// How long a connection lives at most, so that a server's memory of many plans is given back now and then.
-const CONNECTION_LIFE: Duration = Duration::from_mins(30);
 
 /// What every connection is set to, whatever the server's own settings are: what a commit answered is on the disk; a statement
 /// ends after 30 s, a wait for a lock after 10 s; a transaction that its hub forgot ends after 15 s, before its locks hurt. A
@@ -45,22 +38,21 @@ const SETTINGS: [(&str, &str); 8] = [
     ("search_path", "public"),
 ];
 
-/// What writers are set to beside that. Everything that a batch does goes by keys, some of them in arrays whose length a plan
-/// cannot know: a plan is made once, and may not read a whole table or lay two arrays side by side because a table was small
-/// when it was made.
-const WRITERS: [(&str, &str); 4] = [
-    ("plan_cache_mode", "force_generic_plan"),
-    ("enable_seqscan", "off"),
-    ("enable_hashjoin", "off"),
-    ("enable_mergejoin", "off"),
-];
+/// What the hub's connections are set to beside that. Everything but the check goes by keys: a plan may not read a whole table or
+/// lay two arrays side by side because a table was small, or not looked at by the server yet, when it was made.
+const BY_KEYS: [(&str, &str); 3] =
+    [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
+
+/// What batches are set to beside that: their statements are large, and take arrays whose length changes nothing. A plan is made
+/// once.
+const BATCHES: [(&str, &str); 1] = [("plan_cache_mode", "force_generic_plan")];
 
 /// A store on PostgreSQL. Any number of them may share a database. Cheap to share; closed by [`PostgresStore::close`].
 pub struct PostgresStore {
-    writers: PgPool,
-    readers: PgPool,
+    writers: Pool,
+    readers: Pool,
     /// What the engine reads with, so that no caller's long list keeps a batch waiting.
-    engine_readers: PgPool,
+    engine_readers: Pool,
     time: Time,
     numbers: Numbers,
     hook: Option<StatementHook>,
@@ -83,9 +75,9 @@ impl PostgresStore {
         let _ = conn.close().await;
         checked?;
         Ok(Self {
-            writers: pool(common.clone().options(WRITERS), writers).await?,
-            readers: pool(common.clone(), readers).await?,
-            engine_readers: pool(common.options(WRITERS), ENGINE_READERS).await?,
+            writers: Pool::new(common.clone().options(BY_KEYS).options(BATCHES), writers),
+            readers: Pool::new(common.clone().options(BY_KEYS), readers),
+            engine_readers: Pool::new(common.options(BY_KEYS).options(BATCHES), ENGINE_READERS),
             time: Time::new(clock),
             numbers: Numbers::default(),
             hook: statement_hook,
@@ -124,7 +116,7 @@ impl PostgresStore {
     /// # Errors
     /// [`StoreError`].
     pub async fn epoch(&self) -> Result<u32, StoreError> {
-        Ok(due::now(&mut self.reader().await?.session(), &self.time).await?.1)
+        Ok(read!(self.reader, |session| due::now(&mut session, &self.time))?.1)
     }
 
     /// Closes the connections. A batch that runs is waited for.
@@ -135,30 +127,27 @@ impl PostgresStore {
     }
 
     /// A writer, about to begin a transaction.
-    pub(crate) async fn writer(&self) -> Result<Transaction<'_>, StoreError> {
-        let conn = self.writers.acquire().await.map_err(error::of)?;
-        Ok(Transaction::new(conn, self.hook.as_ref()))
+    pub(crate) async fn writer(&self) -> Result<Transaction<'_>, (StoreError, Option<Again>)> {
+        Ok(Transaction::new(self.writers.acquire().await?, self.hook.as_ref()))
     }
 
     /// A reader for the engine.
-    pub(crate) async fn engine_reader(&self) -> Result<Glance<'_>, StoreError> {
-        let conn = self.engine_readers.acquire().await.map_err(error::of)?;
-        Ok(Glance::new(conn, self.hook.as_ref()))
+    pub(crate) async fn engine_reader(&self) -> Result<Glance<'_>, (StoreError, Option<Again>)> {
+        Ok(Glance::new(self.engine_readers.acquire().await?, self.hook.as_ref()))
     }
 
     /// A reader whose statements each see what was committed before.
-    pub(crate) async fn reader(&self) -> Result<Glance<'_>, StoreError> {
-        let conn = self.readers.acquire().await.map_err(error::of)?;
-        Ok(Glance::new(conn, self.hook.as_ref()))
+    pub(crate) async fn reader(&self) -> Result<Glance<'_>, (StoreError, Option<Again>)> {
+        Ok(Glance::new(self.readers.acquire().await?, self.hook.as_ref()))
     }
 
     /// A reader all of whose statements see one moment.
     pub(crate) async fn snapshot(&self) -> Result<Transaction<'_>, StoreError> {
         let mut cuts = 0_u32;
         loop {
-            let conn = self.readers.acquire().await.map_err(error::of)?;
+            let conn = self.readers.acquire().await.map_err(|(error, _)| error)?;
             let mut transaction = Transaction::new(conn, self.hook.as_ref());
-            let mut session = transaction.session();
+            let mut session = transaction.session()?;
             match session.plain("begin isolation level repeatable read, read only").await {
                 Ok(_) => return Ok(transaction),
                 Err(_) if session.is_cut() && cuts < CUTS_MAX => cuts = cuts.saturating_add(1),
@@ -189,18 +178,6 @@ fn common(url: &str) -> Result<PgConnectOptions, StoreError> {
         .statement_cache_capacity(STATEMENTS_KEPT)
         .options(SETTINGS)
         .disable_statement_logging())
-}
-
-async fn pool(options: PgConnectOptions, count: u32) -> Result<PgPool, StoreError> {
-    PoolOptions::<Postgres>::new()
-        .max_connections(count.max(1))
-        .acquire_timeout(CONNECTION_WAIT)
-        .max_lifetime(CONNECTION_LIFE)
-        // It would cost a way there and back each time; a batch on a connection that is dead begins again.
-        .test_before_acquire(false)
-        .connect_with(options)
-        .await
-        .map_err(error::of)
 }
 
 async fn make_current(options: &PgConnectOptions, clock: &Clock) -> Result<(), StoreError> {

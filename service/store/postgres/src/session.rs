@@ -1,14 +1,13 @@
 //! Sessions: statements on one connection, and the transaction of a batch.
 //!
 //! **Dropped futures.** A caller may drop a future between any two statements, also between `begin` and its answer. A connection
-//! on which a transaction may be open therefore never goes back to its pool: whoever is dropped before its end was answered
-//! closes the connection, which rolls back. Statements outside of transactions need no such care.
+//! on which a transaction or a statement may be open therefore never goes back to its pool: whoever is dropped before the end was
+//! answered closes the connection, which rolls back.
 //!
 //! **Groups.** Each way to the server and back costs more than most statements do, and statements cannot be sent ahead.
 //! [`crate::reading`] and [`crate::writing`] put what belongs together into one.
 
 use pointbridge_store::{StoreError, trace};
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgQueryResult, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, PgConnection, Postgres};
@@ -18,6 +17,7 @@ use uuid::Uuid;
 
 use crate::error::{self, Again};
 use crate::options::StatementHook;
+use crate::pool::Pooled;
 
 /// A parameter's value. Arrays are one parameter, whatever their length.
 #[derive(Debug, Clone, PartialEq)]
@@ -170,58 +170,59 @@ fn bound(query: Query<'_, Postgres, PgArguments>, binds: Vec<Bind>) -> Query<'_,
 
 /// A connection without a transaction: each statement sees what was committed before it.
 pub(crate) struct Glance<'c> {
-    conn: PoolConnection<Postgres>,
+    conn: Pooled,
     hook: Option<&'c StatementHook>,
 }
 
 impl<'c> Glance<'c> {
-    pub(crate) fn new(conn: PoolConnection<Postgres>, hook: Option<&'c StatementHook>) -> Self {
+    /// A connection on which statements are about to run.
+    pub(crate) const fn new(mut conn: Pooled, hook: Option<&'c StatementHook>) -> Self {
+        conn.begins();
         Self { conn, hook }
     }
 
-    pub(crate) fn session(&mut self) -> Session<'_> {
-        Session::new(&mut self.conn, self.hook)
+    pub(crate) fn session(&mut self) -> Result<Session<'_>, StoreError> {
+        Ok(Session::new(self.conn.conn()?, self.hook))
+    }
+
+    /// Notes that the last statement was answered.
+    pub(crate) const fn ends(&mut self) {
+        self.conn.ends();
     }
 }
 
 /// A connection in a transaction, which rolls back unless it is brought to its end.
 pub(crate) struct Transaction<'c> {
-    conn: PoolConnection<Postgres>,
+    conn: Pooled,
     hook: Option<&'c StatementHook>,
-    may_be_open: bool,
 }
 
 impl<'c> Transaction<'c> {
-    /// A connection on which a transaction may be opened from now on.
-    pub(crate) fn new(conn: PoolConnection<Postgres>, hook: Option<&'c StatementHook>) -> Self {
-        Self { conn, hook, may_be_open: true }
+    /// A connection on which a transaction may be open from now on.
+    pub(crate) const fn new(mut conn: Pooled, hook: Option<&'c StatementHook>) -> Self {
+        conn.begins();
+        Self { conn, hook }
     }
 
-    pub(crate) fn session(&mut self) -> Session<'_> {
-        Session::new(&mut self.conn, self.hook)
+    pub(crate) fn session(&mut self) -> Result<Session<'_>, StoreError> {
+        Ok(Session::new(self.conn.conn()?, self.hook))
     }
 
     /// Makes the changes last.
     pub(crate) async fn commit(&mut self) -> Result<(), (StoreError, Option<Again>)> {
         let span = shown(self.hook, "commit");
-        let done = sqlx::raw_sql("commit").execute(&mut *self.conn).instrument(span).await;
+        let conn = self.conn.conn().map_err(|error| (error, None))?;
+        let done = sqlx::raw_sql("commit").execute(conn).instrument(span).await;
         done.map_err(|error| error::judge_commit(&error))?;
-        self.may_be_open = false;
+        self.conn.ends();
         Ok(())
     }
 
     /// Undoes everything, so that the connection can be used again. Where that fails it is closed.
     pub(crate) async fn rollback(mut self) {
-        if sqlx::raw_sql("rollback").execute(&mut *self.conn).await.is_ok() {
-            self.may_be_open = false;
-        }
-    }
-}
-
-impl Drop for Transaction<'_> {
-    fn drop(&mut self) {
-        if self.may_be_open {
-            self.conn.close_on_drop();
+        let Ok(conn) = self.conn.conn() else { return };
+        if sqlx::raw_sql("rollback").execute(conn).await.is_ok() {
+            self.conn.ends();
         }
     }
 }
@@ -232,10 +233,17 @@ macro_rules! read {
     ($store:ident.$reader:ident, |$session:ident| $read:expr) => {{
         let mut cuts = 0_u32;
         loop {
-            let mut reader = $store.$reader().await?;
-            let mut $session = reader.session();
+            let mut reader = match $store.$reader().await {
+                Ok(reader) => reader,
+                Err((error, _)) => break Err(error),
+            };
+            let mut $session = reader.session()?;
             let done = $read.await;
-            if done.is_ok() || !$session.is_cut() || cuts >= $crate::transact::CUTS_MAX {
+            let is_cut = $session.is_cut();
+            if !is_cut {
+                reader.ends();
+            }
+            if done.is_ok() || !is_cut || cuts >= $crate::transact::CUTS_MAX {
                 break done;
             }
             cuts = cuts.saturating_add(1);

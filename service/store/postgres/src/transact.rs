@@ -91,9 +91,9 @@ where
     T: Send,
     F: Fn(World) -> (Changes, T) + Send + Sync,
 {
-    let transaction = store.writer().await.map_err(|error| Failure { error, again: None })?;
-    let mut transaction = transaction;
-    let mut session = transaction.session();
+    let failed = |(error, again)| Failure { error, again };
+    let mut transaction = store.writer().await.map_err(failed)?;
+    let mut session = transaction.session().map_err(|error| failed((error, None)))?;
     let done = decided(store, &mut session, footprint, decide).await;
     let again = session.again();
     match done {

@@ -102,7 +102,7 @@ impl Views for PostgresStore {
         name: &MembershipName,
     ) -> Result<Option<MembershipView>, StoreError> {
         let mut snapshot = self.snapshot().await?;
-        let seen = member::one(&mut snapshot.session(), scope, name).await;
+        let seen = member::one(&mut snapshot.session()?, scope, name).await;
         snapshot.rollback().await;
         seen
     }
@@ -114,7 +114,7 @@ impl Views for PostgresStore {
         page: &Page<(Timestamp, ConsentId)>,
     ) -> Result<Option<Paged<ConsentView, (Timestamp, ConsentId)>>, StoreError> {
         let mut snapshot = self.snapshot().await?;
-        let seen = member::consents(&mut snapshot.session(), scope, membership, page).await;
+        let seen = member::consents(&mut snapshot.session()?, scope, membership, page).await;
         snapshot.rollback().await;
         seen
     }
@@ -134,7 +134,7 @@ impl Views for PostgresStore {
         page: &Page<i64>,
     ) -> Result<Option<Paged<PostingView, i64>>, StoreError> {
         let mut snapshot = self.snapshot().await?;
-        let seen = ledger::postings(&mut snapshot.session(), scope, membership, page).await;
+        let seen = ledger::postings(&mut snapshot.session()?, scope, membership, page).await;
         snapshot.rollback().await;
         seen
     }
@@ -146,7 +146,7 @@ impl Views for PostgresStore {
         page: &Page<LotKey>,
     ) -> Result<Option<(Paged<LotView, LotKey>, Program)>, StoreError> {
         let mut snapshot = self.snapshot().await?;
-        let seen = ledger::lots(&mut snapshot.session(), scope, membership, page).await;
+        let seen = ledger::lots(&mut snapshot.session()?, scope, membership, page).await;
         snapshot.rollback().await;
         seen
     }
@@ -157,7 +157,7 @@ impl Views for PostgresStore {
         id: ExchangeId,
     ) -> Result<Option<ExchangeWithReversals>, StoreError> {
         let mut snapshot = self.snapshot().await?;
-        let seen = exchange::one(&mut snapshot.session(), scope, id).await;
+        let seen = exchange::one(&mut snapshot.session()?, scope, id).await;
         snapshot.rollback().await;
         seen
     }
