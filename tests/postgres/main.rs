@@ -8,6 +8,7 @@ mod cluster;
 mod encryption;
 mod faults;
 mod line;
+mod plans;
 
 mod replicas;
 mod rights;
