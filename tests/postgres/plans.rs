@@ -87,32 +87,51 @@ async fn told(conn: &mut PgConnection, sql: &'static str) -> Vec<(String, i64)> 
     sqlx::query_as(sql).fetch_all(conn).await.unwrap()
 }
 
+const READ: &str = "select indexrelname::text, idx_tup_read from pg_stat_user_indexes where idx_tup_read > 0";
+
+async fn reopened(hub: Hub<PostgresStore>, database: &cluster::Database) -> Hub<PostgresStore> {
+    let Hub { store, clock, script } = hub;
+    store.close().await;
+    Hub { store: database.open(Clock::Given(clock.reader()), None).await, clock, script }
+}
+
+async fn commit(hub: &Hub<PostgresStore>, store: &PostgresStore, scene: &Scene, holds: &[ExchangeId]) {
+    let commits: Vec<_> = holds
+        .iter()
+        .map(|exchange_id| {
+            hub.script.ask(&till(&scene.airline), CommitExchange { exchange_id: *exchange_id })
+        })
+        .collect();
+    let answers = run_once(store, &commits).await.unwrap();
+    assert!(answers.iter().all(|answer| matches!(answer, Answer::Done(_))));
+}
+
 #[tokio::test]
 async fn a_batch_reads_and_changes_what_it_names_by_key_and_in_place() {
     let (hub, database) = hub().await;
     let scene = hub.scene().await;
+    hub.accrue(&scene.airline, scene.flyer, "3").await;
+    // A store of its own looks at nothing but its batches. It makes its plans while there is next to nothing.
+    let first = hub.prepare(&scene.airline, scene.wish("3")).await;
+    let store = database.open(Clock::Given(hub.clock.reader()), None).await;
+    commit(&hub, &store, &scene, &[first]).await;
     let members = members(&hub, &scene).await;
     let holds = held(&hub, &scene, &members).await;
-    let Hub { store, clock, script } = hub;
-    store.close().await;
+    // What the other store's connections counted is known once they are gone.
+    let hub = reopened(hub, &database).await;
     let mut owner = database.raw().await;
     cluster::run(&mut owner, "select pg_stat_reset()".to_owned()).await.unwrap();
-    // A store of its own looks at nothing but the batch.
-    let store = database.open(Clock::Given(clock.reader()), None).await;
-    let commits: Vec<_> = holds[..COMMITTED]
-        .iter()
-        .map(|exchange_id| script.ask(&till(&scene.airline), CommitExchange { exchange_id: *exchange_id }))
-        .collect();
-    let answers = run_once(&store, &commits).await.unwrap();
-    assert!(answers.iter().all(|answer| matches!(answer, Answer::Done(_))));
+    let told_before = told(&mut owner, READ).await;
+    commit(&hub, &store, &scene, &holds[..COMMITTED]).await;
     store.close().await;
+    let Hub { store, clock, script } = hub;
+    assert!(told_before.iter().all(|(_, count)| *count == 0), "{told_before:?}");
 
     let scanned = "select relname::text, seq_tup_read from pg_stat_user_tables
          where seq_tup_read > 0 and relname not in ('_sqlx_migrations', 'store_state', 'clock_slot')";
     assert_eq!(told(&mut owner, scanned).await, [], "whole tables");
     let most = READ_PER_EXCHANGE_MAX * i64::try_from(COMMITTED).unwrap();
-    let read = "select indexrelname::text, idx_tup_read from pg_stat_user_indexes where idx_tup_read > 0";
-    let read = told(&mut owner, read).await;
+    let read = told(&mut owner, READ).await;
     assert!(!read.is_empty() && read.iter().all(|(_, count)| *count <= most), "{most} at most: {read:?}");
     let changed = "select relname::text, n_tup_upd - n_tup_hot_upd from pg_stat_user_tables
          where n_tup_upd > 0 and relname <> 'reservation' order by relname";
@@ -120,6 +139,5 @@ async fn a_batch_reads_and_changes_what_it_names_by_key_and_in_place() {
     let expected = ["account", "clock_slot", "exposure", "initiator", "lot"];
     assert_eq!(changed, expected.map(|table| (table.to_owned(), 0)), "updates that touched an index");
     owner.close().await.unwrap();
-    let hub = Hub { store: database.open(Clock::Given(clock.reader()), None).await, clock, script };
-    settle(&hub).await;
+    settle(&Hub { store, clock, script }).await;
 }
