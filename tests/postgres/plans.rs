@@ -20,9 +20,10 @@ use crate::{cluster, hub, settle};
 const MEMBERS: usize = 150;
 
 /// How many of the holds are committed by the batch that is looked at.
-const COMMITTED: usize = 30;
+const COMMITTED: usize = 10;
 
-/// How many entries of an index, or rows of a table, that batch may read per exchange: each of its tables is looked up a few times.
+/// How many entries of an index, or rows of a table, that batch may read per exchange: each of its tables is looked up a few
+/// times. Together fewer than there are holds.
 const READ_PER_EXCHANGE_MAX: i64 = 12;
 
 async fn registered(hub: &Hub<PostgresStore>, batch: Vec<Arc<Envelope>>) -> Vec<MembershipId> {
