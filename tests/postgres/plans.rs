@@ -110,6 +110,12 @@ async fn commit(hub: &Hub<PostgresStore>, store: &PostgresStore, scene: &Scene, 
 #[tokio::test]
 async fn a_batch_reads_and_changes_what_it_names_by_key_and_in_place() {
     let (hub, database) = hub().await;
+    let mut owner = database.raw().await;
+    // The server's own looks at the tables would count, and keep old versions from going.
+    for table in ["account", "lot", "exposure", "initiator", "clock_slot"] {
+        let text = format!("alter table {table} set (autovacuum_enabled = false)");
+        cluster::run(&mut owner, text).await.unwrap();
+    }
     let scene = hub.scene().await;
     hub.accrue(&scene.airline, scene.flyer, "3").await;
     // A store of its own looks at nothing but its batches. It makes its plans while there is next to nothing.
@@ -120,8 +126,10 @@ async fn a_batch_reads_and_changes_what_it_names_by_key_and_in_place() {
     let holds = held(&hub, &scene, &members).await;
     // What the other store's connections counted is known once they are gone.
     let hub = reopened(hub, &database).await;
-    let mut owner = database.raw().await;
-    cluster::run(&mut owner, "select pg_stat_reset()".to_owned()).await.unwrap();
+    // Old versions are gone, as the server sees to it in time: whether a page has room is not what is looked at.
+    for statement in ["vacuum account", "vacuum lot", "select pg_stat_reset()"] {
+        cluster::run(&mut owner, statement.to_owned()).await.unwrap();
+    }
     let told_before = told(&mut owner, READ).await;
     commit(&hub, &store, &scene, &holds[..COMMITTED]).await;
     store.close().await;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use pointbridge_core::command::{Answer, CommitExchange, Envelope};
 use pointbridge_core::rejection::Reason;
-use pointbridge_store::{Scope, Store, StoreError, Views};
-use pointbridge_store_postgres::{Clock, PostgresStore};
+use pointbridge_store::{AuditRow, Scope, Store, StoreError, Views};
+use pointbridge_store_postgres::{Clock, Options, PostgresStore};
 use pointbridge_tests::hub::{accrual, preparation};
 use pointbridge_tests::scene::company;
 use pointbridge_tests::script::{operator, run, till};
@@ -146,4 +146,42 @@ async fn a_hub_whose_clock_is_behind_decides_after_what_another_one_did() {
     assert!(third >= second, "{third:?} not before {second:?}");
     assert_eq!(other.audit(&mut |_| {}).await.unwrap(), third);
     settle(&hub).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hubs_that_begin_at_once_make_one_store() {
+    let database = Database::empty().await;
+    let clock = pointbridge_tests::clock::Clock::default();
+    let mut tasks = JoinSet::new();
+    for _ in 0..4 {
+        let (url, clock) = (database.owner(), Clock::Given(clock.reader()));
+        let options = Options { url, clock, statement_hook: None, readers: 1, writers: 1, migrate: true };
+        tasks.spawn(PostgresStore::open(options));
+    }
+    while let Some(opened) = tasks.join_next().await {
+        let store = opened.unwrap().unwrap();
+        let mut windows = 0;
+        store.audit(&mut |row| windows += usize::from(matches!(row, AuditRow::Window { .. }))).await.unwrap();
+        assert_eq!(windows, 1);
+        assert_eq!(store.epoch().await.unwrap(), 1);
+        store.close().await;
+    }
+    assert_eq!(PostgresStore::pending_migrations(&database.owner()).await.unwrap(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_database_without_its_tables_is_refused_with_what_is_pending() {
+    let database = Database::empty().await;
+    let clock = Clock::Database { offset_micros: 0 };
+    let options = Options {
+        url: database.owner(),
+        clock,
+        statement_hook: None,
+        readers: 1,
+        writers: 1,
+        migrate: false,
+    };
+    let refused = PostgresStore::open(options).await.err();
+    let is_told = |text: &str| text.contains("0001_foundation") && text.contains("0004_standing");
+    assert!(matches!(&refused, Some(StoreError::Schema(text)) if is_told(text)), "{refused:?}");
 }
