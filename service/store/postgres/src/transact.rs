@@ -14,7 +14,7 @@
 //! another hub made first and a connection that broke lead to another attempt, some milliseconds later and in bounded number.
 //! A commit whose answer was lost is not known, and never tried again here.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pointbridge_core::world::{Changes, Footprint, World};
 use pointbridge_store::StoreError;
@@ -37,6 +37,10 @@ const TWINS_MAX: u32 = 3;
 /// The longest wait between two attempts is 2 ms doubled so often.
 const DOUBLINGS_MAX: u32 = 5;
 
+/// How long attempts go on being begun: one whose locks were waited for in vain has taken 10 s, and another one would keep those
+/// behind it waiting.
+const TIME_MAX: Duration = Duration::from_secs(10);
+
 /// How an attempt failed, and whether another may do better.
 struct Failure {
     error: StoreError,
@@ -52,6 +56,7 @@ where
     T: Send,
     F: Fn(World) -> (Changes, T) + Send + Sync,
 {
+    let began = Instant::now();
     let (mut cuts, mut twins) = (0_u32, 0_u32);
     let mut attempt = 0_u32;
     loop {
@@ -72,7 +77,7 @@ where
                 cuts <= CUTS_MAX
             }
         };
-        if !is_worth_it || attempt >= ATTEMPTS_MAX {
+        if !is_worth_it || attempt >= ATTEMPTS_MAX || began.elapsed() >= TIME_MAX {
             return Err(failure.error);
         }
         tracing::debug!(attempt, error = %failure.error, "a batch begins again");
