@@ -3,11 +3,14 @@
 use pointbridge_core::command::Answer;
 use pointbridge_core::rejection::Reason;
 use pointbridge_store::Store;
+use pointbridge_store_postgres::PostgresStore;
 use pointbridge_store_sqlite::{Options, SqliteStore, StatementHook};
 use pointbridge_tests::clock::Clock;
 use pointbridge_tests::hub::Hub;
 use pointbridge_tests::memory::MemoryStore;
 use tempfile::TempDir;
+
+use crate::cluster::{self, Database};
 
 /// A hub on the reference store.
 pub(crate) fn memory() -> Hub<MemoryStore> {
@@ -32,6 +35,20 @@ pub(crate) async fn sqlite_seen_by(statement_hook: Option<StatementHook>) -> (Hu
         migrate: true,
     };
     (Hub::new(SqliteStore::open(options).await.unwrap(), clock), folder)
+}
+
+/// A hub on a new PostgreSQL database, as a role that owns nothing, and the database, which goes away with it.
+pub(crate) async fn postgres() -> (Hub<PostgresStore>, Database) {
+    postgres_seen_by(None).await
+}
+
+/// The same, with the text of every statement shown to `hook`.
+pub(crate) async fn postgres_seen_by(
+    statement_hook: Option<StatementHook>,
+) -> (Hub<PostgresStore>, Database) {
+    let clock = Clock::default();
+    let (store, database) = cluster::store(clock.reader(), statement_hook).await;
+    (Hub::new(store, clock), database)
 }
 
 /// Does what time asks for and lets the independent check look at everything.

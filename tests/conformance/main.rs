@@ -7,6 +7,8 @@
 #![cfg(test)]
 
 mod bench;
+#[path = "../postgres/cluster.rs"]
+mod cluster;
 
 /// Holds promises on every store.
 macro_rules! promises {
@@ -29,6 +31,18 @@ macro_rules! promises {
                     let (hub, _folder) = $crate::bench::sqlite().await;
                     super::$name(&hub).await;
                     $crate::bench::settle(&hub).await;
+                }
+            )*
+        }
+
+        mod postgres {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    let (hub, _database) = $crate::bench::postgres().await;
+                    super::$name(&hub).await;
+                    $crate::bench::settle(&hub).await;
+                    hub.store.close().await;
                 }
             )*
         }

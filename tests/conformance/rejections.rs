@@ -16,7 +16,7 @@ use std::sync::Arc;
 use pointbridge_core::command::{Envelope, PRECEDENCE, RequestRejection, StandingRejection, decide_batch};
 use pointbridge_core::record::{Body, SealedRecord};
 use pointbridge_core::rejection::Reason;
-use pointbridge_core::world::{Changes, Facts, Footprint};
+use pointbridge_core::world::{Changes, Facts, Footprint, Lock};
 use pointbridge_store::Store;
 use pointbridge_tests::hub::Hub;
 
@@ -63,7 +63,10 @@ async fn bend<S: Store, T: Send + 'static>(
 
 /// Writes what no record can tell today, a frozen membership: to be undone before the check looks at it.
 async fn force<S: Store>(hub: &Hub<S>, changes: Changes) {
-    hub.store.transact(&Footprint::default(), |_| (changes.clone(), ())).await.unwrap();
+    let mut footprint = Footprint::default();
+    changes.memberships.keys().for_each(|id| footprint.membership(*id, Lock::Update));
+    footprint.initiators.extend(changes.live_holds.keys().cloned());
+    hub.store.transact(&footprint, |_| (changes.clone(), ())).await.unwrap();
 }
 
 /// Reasons that are no method's own, and are held for all methods together by [`standing`] and by the request ids' promises.

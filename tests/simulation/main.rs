@@ -1,4 +1,4 @@
-//! A simulation: random commands from a seed, through the reference store and SQLite at once, which must agree on all.
+//! A simulation: random commands from a seed, through the reference store and a database at once, which must agree on all.
 //!
 //! After every batch both give the same answers, to the byte; at the end both hold the same rows, and the independent check
 //! finds nothing. A failure names its seed; `POINTBRIDGE_SEED=<seed>` runs that one alone.
@@ -8,6 +8,8 @@
 
 mod acts;
 mod cast;
+#[path = "../postgres/cluster.rs"]
+mod cluster;
 mod dice;
 
 use std::sync::Arc;
@@ -35,12 +37,22 @@ const BATCH_COMMANDS_MAX: u64 = 24;
 
 #[tokio::test]
 async fn both_stores_agree_on_everything() {
-    let named = std::env::var("POINTBRIDGE_SEED").ok().map(|seed| seed.parse().expect("a seed is a number"));
+    let folder = tempfile::tempdir().unwrap();
+    let open = async |seed: u64, clock: &Clock| {
+        let options = Options {
+            path: folder.path().join(format!("{seed}.db")),
+            clock: clock.reader(),
+            statement_hook: None,
+            readers: 1,
+            migrate: true,
+        };
+        SqliteStore::open(options).await.unwrap()
+    };
+    let named = named();
     let (mut reversed, mut spent) = (0, 0);
     for seed in named.map_or_else(|| SEEDS.to_vec(), |seed| vec![seed]) {
-        // Shown with a failure only.
-        eprintln!("POINTBRIDGE_SEED={seed}");
-        let outcomes = play(seed).await;
+        let clock = Clock::default();
+        let outcomes = play(seed, open(seed, &clock).await, clock).await;
         reversed += outcomes.reversed;
         spent += outcomes.spent;
     }
@@ -48,25 +60,31 @@ async fn both_stores_agree_on_everything() {
     assert!(!is_dull, "{reversed} reversed, {spent} too late: too dull plays");
 }
 
-async fn play(seed: u64) -> Outcomes {
-    let folder = tempfile::tempdir().unwrap();
-    let clock = Clock::default();
-    let options = Options {
-        path: folder.path().join("hub.db"),
-        clock: clock.reader(),
-        statement_hook: None,
-        readers: 1,
-        migrate: true,
-    };
-    let sqlite = SqliteStore::open(options).await.unwrap();
-    let memory = MemoryStore::with_window(clock.reader(), first_window(&sqlite).await);
+/// Fewer plays than on the other database: what is compared are the dialects, and each way there and back takes its time.
+#[tokio::test]
+async fn the_reference_and_postgres_agree_on_everything() {
+    for seed in named().map_or_else(|| SEEDS[..2].to_vec(), |seed| vec![seed]) {
+        let clock = Clock::default();
+        let (store, _database) = cluster::store(clock.reader(), None).await;
+        play(seed, store, clock).await;
+    }
+}
+
+fn named() -> Option<u64> {
+    std::env::var("POINTBRIDGE_SEED").ok().map(|seed| seed.parse().expect("a seed is a number"))
+}
+
+async fn play<S: Store>(seed: u64, database: S, clock: Clock) -> Outcomes {
+    // Shown with a failure only.
+    eprintln!("POINTBRIDGE_SEED={seed}");
+    let memory = MemoryStore::with_window(clock.reader(), first_window(&database).await);
     let hub = Hub::new(memory, clock);
     let mut dice = Dice::new(seed);
     let mut cast = Cast::default();
     let mut outcomes = Outcomes::default();
     for step in 0..acts::OPENING_STEPS {
         let batch = acts::opening(&hub, &cast, step);
-        cast.learn(&batch, &both(&hub, &sqlite, &batch).await);
+        cast.learn(&batch, &both(&hub, &database, &batch).await);
     }
     for _ in 0..BATCHES {
         acts::pass_time(&mut dice, &hub.clock);
@@ -75,85 +93,85 @@ async fn play(seed: u64) -> Outcomes {
             batch.extend(acts::act(&mut dice, &hub, &cast));
         }
         batch.extend(acts::what_is_due(&mut dice, &hub).await);
-        let answers = both(&hub, &sqlite, &batch).await;
+        let answers = both(&hub, &database, &batch).await;
         outcomes.count(&answers);
         cast.learn(&batch, &answers);
-        compare_views(&mut dice, &hub.store, &sqlite, &cast).await;
+        compare_views(&mut dice, &hub.store, &database, &cast).await;
     }
-    finish(&hub, &sqlite).await;
+    finish(&hub, &database).await;
     outcomes.check();
     outcomes
 }
 
 /// The window that the database made for itself.
-async fn first_window(sqlite: &SqliteStore) -> FirstWindow {
+async fn first_window(database: &impl Store) -> FirstWindow {
     let mut window = None;
     let mut visit = |row| {
         if let AuditRow::Window { window_id, opens_at, .. } = row {
             window = Some((window_id, opens_at));
         }
     };
-    sqlite.audit(&mut visit).await.unwrap();
+    database.audit(&mut visit).await.unwrap();
     let (window_id, opens_at) = window.expect("a new database has its first window");
     let window_id: WindowId = window_id.parse().unwrap();
     FirstWindow { window_id, opens_at: Timestamp::from_micros(opens_at).unwrap() }
 }
 
 /// Runs a batch through both stores.
-async fn both(hub: &Hub<MemoryStore>, sqlite: &SqliteStore, batch: &[Arc<Envelope>]) -> Vec<Answer> {
+async fn both(hub: &Hub<MemoryStore>, database: &impl Store, batch: &[Arc<Envelope>]) -> Vec<Answer> {
     let expected = hub.try_run(batch).await;
-    let found = run(sqlite, batch).await;
+    let found = run(database, batch).await;
     assert_eq!(expected, found, "the reference on the left");
     found.unwrap()
 }
 
 /// Compares what is read about a few things.
-async fn compare_views(dice: &mut Dice, memory: &MemoryStore, sqlite: &SqliteStore, cast: &Cast) {
-    assert_eq!(memory.due(5).await, sqlite.due(5).await);
+async fn compare_views(dice: &mut Dice, memory: &MemoryStore, database: &impl Store, cast: &Cast) {
+    assert_eq!(memory.due(5).await, database.due(5).await);
     let member = dice.pick(&cast.members);
     let scope = if dice.one_in(2) { Scope::All } else { Scope::Partner(dice.pick(&cast.partners).clone()) };
     let id = member.id;
     let size = 1 + u32::try_from(dice.below(20)).unwrap();
-    assert_eq!(memory.balance(&scope, id).await, sqlite.balance(&scope, id).await);
+    assert_eq!(memory.balance(&scope, id).await, database.balance(&scope, id).await);
     let page = Page { after: None, size };
-    assert_eq!(memory.lots(&scope, id, &page).await, sqlite.lots(&scope, id, &page).await);
+    assert_eq!(memory.lots(&scope, id, &page).await, database.lots(&scope, id, &page).await);
     let page = Page { after: None, size };
-    assert_eq!(memory.postings(&scope, id, &page).await, sqlite.postings(&scope, id, &page).await);
+    assert_eq!(memory.postings(&scope, id, &page).await, database.postings(&scope, id, &page).await);
     let page = Page { after: None, size };
-    assert_eq!(memory.consents(&scope, id, &page).await, sqlite.consents(&scope, id, &page).await);
+    assert_eq!(memory.consents(&scope, id, &page).await, database.consents(&scope, id, &page).await);
     let other = dice.pick(&cast.members).id;
-    assert_eq!(memory.quote(&scope, id, other).await, sqlite.quote(&scope, id, other).await);
+    assert_eq!(memory.quote(&scope, id, other).await, database.quote(&scope, id, other).await);
     let filter = ExchangeFilter { membership_id: Some(id), ..ExchangeFilter::default() };
     let page = Page { after: cast.exchanges.last().map(|made| made.id), size };
     assert_eq!(
         memory.exchanges(&scope, &filter, &page).await,
-        sqlite.exchanges(&scope, &filter, &page).await
+        database.exchanges(&scope, &filter, &page).await
     );
     if let Some(made) = cast.exchanges.last() {
-        assert_eq!(memory.exchange(&scope, made.id).await, sqlite.exchange(&scope, made.id).await);
+        assert_eq!(memory.exchange(&scope, made.id).await, database.exchange(&scope, made.id).await);
         let before = &cast.exchanges[cast.exchanges.len() / 2];
-        assert_eq!(memory.exchange(&scope, before.id).await, sqlite.exchange(&scope, before.id).await);
+        assert_eq!(memory.exchange(&scope, before.id).await, database.exchange(&scope, before.id).await);
     }
 }
 
 /// Lets time end what is open, compares every row, and lets the check look at both.
-async fn finish(hub: &Hub<MemoryStore>, sqlite: &SqliteStore) {
+async fn finish(hub: &Hub<MemoryStore>, database: &impl Store) {
     hub.clock.move_by(4000);
     loop {
         let batch = acts::all_that_is_due(hub).await;
         if batch.is_empty() {
             break;
         }
-        both(hub, sqlite, &batch).await;
+        both(hub, database, &batch).await;
     }
     let mut found = Vec::new();
-    sqlite.audit(&mut |row| found.push(row)).await.unwrap();
+    database.audit(&mut |row| found.push(row)).await.unwrap();
     let expected = hub.rows().await;
     for (expected, found) in expected.iter().zip(&found) {
         assert_eq!(expected, found, "the reference on the left");
     }
     assert_eq!(expected.len(), found.len());
-    for report in [pointbridge_check::run(&hub.store).await, pointbridge_check::run(sqlite).await] {
+    for report in [pointbridge_check::run(&hub.store).await, pointbridge_check::run(database).await] {
         let report = report.unwrap();
         assert!(report.is_clean(), "{:#}", report.to_json());
     }

@@ -7,11 +7,12 @@ use serde_json::Value;
 use std::process::Command;
 
 /// A crate of ours and those that it may name, of every kind of dependency.
-const EDGES: [(&str, &[&str]); 9] = [
+const EDGES: [(&str, &[&str]); 10] = [
     ("pointbridge-proto", &[]),
     ("pointbridge-core", &[]),
     ("pointbridge-store", &["pointbridge-core"]),
     ("pointbridge-store-sqlite", &["pointbridge-core", "pointbridge-store"]),
+    ("pointbridge-store-postgres", &["pointbridge-core", "pointbridge-store"]),
     ("pointbridge-engine", &["pointbridge-core", "pointbridge-store"]),
     // The proof shares no code with the decisions that it proves.
     ("pointbridge-check", &["pointbridge-store"]),
@@ -26,6 +27,7 @@ const EVERY: &[&str] = &[
     "pointbridge-core",
     "pointbridge-store",
     "pointbridge-store-sqlite",
+    "pointbridge-store-postgres",
     "pointbridge-engine",
     "pointbridge-check",
     "pointbridge-client",
@@ -46,16 +48,18 @@ const ALL_BUT_CORE: &[&str] = &[
     "pointbridge-proto",
     "pointbridge-store",
     "pointbridge-store-sqlite",
+    "pointbridge-store-postgres",
     "pointbridge-engine",
     "pointbridge-check",
     "pointbridge",
     "pointbridge-client",
     "pointbridge-tests",
 ];
+const DIALECTS: &[&str] = &["pointbridge-store-sqlite", "pointbridge-store-postgres"];
 const TESTS: &[&str] = &["pointbridge-tests"];
 
 const FENCES: [Fence; 16] = [
-    Fence { family: "sqlx", only_in: &["pointbridge-store-sqlite"], dev_in: TESTS },
+    Fence { family: "sqlx", only_in: DIALECTS, dev_in: TESTS },
     Fence { family: "libsqlite3", only_in: &["pointbridge-store-sqlite"], dev_in: TESTS },
     Fence { family: "tonic", only_in: GRPC, dev_in: &[] },
     Fence { family: "prost", only_in: GRPC, dev_in: &[] },

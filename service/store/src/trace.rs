@@ -43,7 +43,8 @@ fn summary(sql: &str) -> (&str, &str) {
     let mut before = operation;
     for word in words {
         let is_named = matches!(before, "from" | "join" | "into" | "update");
-        if is_named && !word.starts_with('(') && !word.starts_with("json_each") {
+        let is_parameter = word.starts_with("json_each") || word.starts_with("unnest");
+        if is_named && !word.starts_with('(') && !is_parameter {
             table = word.trim_end_matches([',', ')', ';']);
             break;
         }
@@ -63,6 +64,7 @@ mod tests {
             ("insert into lot (a)\n select value from json_each(?1)", ("insert", "lot")),
             ("select x from json_each(?1) as asked\n join membership on true", ("select", "membership")),
             ("select count(*) from (select a from posting)", ("select", "posting")),
+            ("select 0 from unnest($1) as asked (id) join account on true", ("select", "account")),
             ("update account set posted = 1", ("update", "account")),
             ("begin immediate", ("begin", "")),
             ("commit", ("commit", "")),
