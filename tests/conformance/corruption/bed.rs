@@ -86,6 +86,12 @@ async fn standing<S: Store>(hub: &Hub<S>, scene: &Scene, stranger: MembershipId)
     Approved { approval_id: asked.approval_id.uuid(), record: record.record_id, effect }
 }
 
+/// The first moment of 2027, when a forged lot is over.
+pub(super) const NEW_YEAR_MICROS: i64 = 1_798_761_600_000_000;
+
+/// The columns of a forged lot.
+pub(super) const LOT: &str = "(membership_id, expires_at, origin_month, exchangeable, remaining, held)";
+
 pub(super) fn sql(text: impl Into<String>) -> Step {
     Step::Sql(text.into())
 }

@@ -2,10 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::bed::{Bed, Case, Step, blob, forge, lines_of, record, sql};
-
-/// The first moment of 2027, when a forged lot is over.
-const NEW_YEAR_MICROS: i64 = 1_798_761_600_000_000;
+use super::bed::{Bed, Case, LOT, NEW_YEAR_MICROS, Step, blob, forge, lines_of, record, sql};
 
 /// Makes an exchange's record one of 1300 points, of which its lot holds so many more or less.
 fn take_1300(content: &mut Value, held: &str) {
@@ -178,7 +175,9 @@ impl Bed {
                         lines_of(self.live)
                     )),
                     sql(format!("update lot set held = 0 where membership_id = {flyer}")),
-                    sql(format!("insert into lot values ({flyer}, {NEW_YEAR_MICROS}, {month}, 1, 0, 200)")),
+                    sql(format!(
+                        "insert into lot {LOT} values ({flyer}, {NEW_YEAR_MICROS}, {month}, 1, 0, 200)"
+                    )),
                 ],
             ),
             (format!("account-available: account {}", self.scene.flyer), self.overdrawn()),

@@ -2,10 +2,7 @@
 
 use serde_json::json;
 
-use super::bed::{Bed, Case, blob, forge, lines_of, record, sql};
-
-/// The first moment of 2027, when a forged lot is over.
-const NEW_YEAR_MICROS: i64 = 1_798_761_600_000_000;
+use super::bed::{Bed, Case, LOT, NEW_YEAR_MICROS, blob, forge, lines_of, record, sql};
 
 impl Bed {
     pub(super) fn reversal_cases(&self) -> Vec<Case> {
@@ -101,7 +98,7 @@ impl Bed {
                 lines_of(self.rest)
             )),
             sql(format!("update lot set remaining = remaining - 40 where membership_id = {flyer}")),
-            sql(format!("insert into lot values ({flyer}, {NEW_YEAR_MICROS}, {month}, 1, 40, 0)")),
+            sql(format!("insert into lot {LOT} values ({flyer}, {NEW_YEAR_MICROS}, {month}, 1, 40, 0)")),
         ];
         vec![(format!("reversal-lots: record {}", self.rest), steps)]
     }
