@@ -42,8 +42,14 @@ fn summary(sql: &str) -> (&str, &str) {
     let mut table = "";
     let mut before = operation;
     for word in words {
+        // What to do in a conflict stands between verb and table.
+        if word == "or" || before == "or" {
+            before = if word == "or" { "or" } else { operation };
+            continue;
+        }
         let is_named = matches!(before, "from" | "join" | "into" | "update");
-        let is_parameter = word.starts_with("json_each") || word.starts_with("unnest");
+        let is_parameter =
+            ["json_each", "jsonb_each", "unnest", "pragma_"].iter().any(|of| word.starts_with(of));
         if is_named && !word.starts_with('(') && !is_parameter {
             table = word.trim_end_matches([',', ')', ';']);
             break;
@@ -66,6 +72,10 @@ mod tests {
             ("select count(*) from (select a from posting)", ("select", "posting")),
             ("select 0 from unnest($1) as asked (id) join account on true", ("select", "account")),
             ("update account set posted = 1", ("update", "account")),
+            ("update or rollback account set posted = 1", ("update", "account")),
+            ("insert or rollback into posting (a) select value from jsonb_each(?)", ("insert", "posting")),
+            ("select data_version from pragma_data_version", ("select", "")),
+            ("select x from jsonb_each(?1) as asked join lot on true", ("select", "lot")),
             ("begin immediate", ("begin", "")),
             ("commit", ("commit", "")),
             ("", ("", "")),

@@ -5,9 +5,9 @@
 //! ```
 //!
 //! What is kept is what the last commit left, and nothing else: it changes only after a commit, and all of it is forgotten
-//! where a batch may or may not have been written. This process is the only one that writes (`lock`); should another all the
-//! same have written (an operator's own SQL), the writer's script finds the database changed before it writes anything, and the
-//! batch is decided anew on what is read then.
+//! where a batch may or may not have been written. Should another process have written (an operator's own SQL, a second hub on the
+//! same file), the database's count of such writes tells before a batch writes or is answered, and it is decided anew on what is
+//! read then.
 //!
 //! An entry is a row that exists. That there is none is never kept: who asks for what does not exist reads.
 
@@ -32,17 +32,20 @@ use recent::Recent;
 
 pub(crate) use batch::Missing;
 
-/// Members in each of two generations, with memberships, accounts, lots and consents: about 1 KiB each.
+/// Members in each of two generations, with memberships, accounts, lots and consents: about 1 KiB each where there are few lots.
 const MEMBERSHIPS_KEPT: usize = 24_576;
 
 /// Exchanges in each of two generations, 2 to 3 KiB each: what tills have under way.
 const EXCHANGES_KEPT: usize = 2_048;
 
 /// Partners, programs, agreements, their versions and sums in each of two generations.
-const PARTIES_KEPT: usize = 4_096;
+const PARTIES_KEPT: usize = 1_024;
 
 /// Lots of an account that are kept: an account with more is read each time.
-const LOTS_KEPT: usize = 64;
+const LOTS_KEPT: usize = 24;
+
+/// How many batches presume nothing after one that had presumed wrongly.
+const CAREFUL_BATCHES: u32 = 64;
 
 /// What is kept.
 pub(crate) struct Kept(Mutex<Known>);
@@ -61,6 +64,8 @@ pub(crate) struct Head {
 }
 
 struct Known {
+    /// How many of the next batches presume nothing.
+    careful: u32,
     head: Option<Head>,
     partners: Recent<PartnerCode, Partner>,
     programs: Recent<ProgramId, Program>,
@@ -81,6 +86,7 @@ struct Known {
 impl Known {
     fn nothing() -> Self {
         Self {
+            careful: 0,
             head: None,
             partners: Recent::new(PARTIES_KEPT),
             programs: Recent::new(PARTIES_KEPT),
@@ -104,7 +110,21 @@ impl Kept {
 
     /// Forgets everything: something else than the batches that were told of may be in the database.
     pub(crate) fn forget(&self) {
-        *self.lock() = Known::nothing();
+        let mut known = self.lock();
+        *known = Known { careful: known.careful, ..Known::nothing() };
+    }
+
+    /// Whether the next batch may presume that what is new to it is new.
+    pub(crate) fn may_presume(&self) -> bool {
+        let mut known = self.lock();
+        let may = known.careful == 0;
+        known.careful = known.careful.saturating_sub(1);
+        may
+    }
+
+    /// A batch has presumed wrongly.
+    pub(crate) fn presume_less(&self) {
+        self.lock().careful = CAREFUL_BATCHES;
     }
 
     pub(crate) fn head(&self) -> Option<Head> {

@@ -1,8 +1,8 @@
 //! The embedded store: the seam of `pointbridge-store` on SQLite.
 //!
 //! ```text
-//! open ──► schema (migrations)            session  one statement at a time, with its text shown to the hook
-//! transact ──► load (footprint → World) ──► decide ──► write (Changes → tables) ──► commit
+//! open ──► schema (migrations)            session  statements and scripts, with their texts shown to the hook
+//! transact ──► kept, load (footprint → World) ──► decide ──► write (Changes → one script, from begin to commit)
 //! facts · view/<noun> · due · audit       reads, on connections of their own
 //! copies (of a live database) · replacing (it by one of them) · lock (who replaces is alone)
 //! ```

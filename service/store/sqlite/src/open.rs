@@ -12,7 +12,7 @@ use sqlx::ConnectOptions;
 use sqlx::pool::PoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::Mutex;
 
 use crate::error;
 use crate::files::{self, Mark};
@@ -22,7 +22,7 @@ use crate::options::{Clock, Options, StatementHook};
 use crate::rows::Cells;
 use crate::schema;
 use crate::script;
-use crate::session::{Bind, Glance, Reader, Session, Transaction, Writer};
+use crate::session::{Bind, Glance, Reader, Session, Turn, Writer};
 use crate::time::Time;
 
 /// How long a statement waits for a lock of another process: a backup or a look into a live database, never our own
@@ -46,7 +46,8 @@ const WRITER_CACHE: &str = "-65536";
 /// much room left; larger ones cost a lone caller more than they gain the many.
 const PAGE_BYTES: u32 = 8192;
 
-/// How long the log grows before the writer moves its pages into the database: 64 MiB. Pages that every batch changes are then
+/// How long the log grows before the writer moves its pages into the database: 64 MiB, and half of it in a database that was made
+/// with pages of 4 KiB. Pages that every batch changes are then
 /// moved once for many batches, and the two syncs of it come so much less often. A start after a crash reads the log in well
 /// under a second.
 const LOG_PAGES: &str = "8192";
@@ -55,7 +56,7 @@ const LOG_PAGES: &str = "8192";
 /// would stay on the disk for good.
 const LOG_BYTES_KEPT: &str = "134217728";
 
-/// Statements that a connection keeps compiled: there are about sixty.
+/// Texts that a connection keeps compiled: single statements, and scripts of those that a kind of batch needs together.
 const STATEMENTS_KEPT: usize = 128;
 
 /// The first release without the fault that could lose committed pages when a WAL is reset.
@@ -96,7 +97,7 @@ impl SqliteStore {
         script::enable(&mut conn).await?;
         without_references(&mut conn).await?;
         let mark = if migrate { Mark::leave(&path)? } else { foreign };
-        let writer = Arc::new(Mutex::new(Writer { conn, may_be_open: false }));
+        let writer = Arc::new(Mutex::new(Writer::new(conn)));
         found(&writer, &clock).await.map_err(|error| files::explained(&path, error))?;
         let reading = || common(&path).read_only(true);
         let engine_readers = readers_of(reading(), ENGINE_READERS).await?;
@@ -124,7 +125,7 @@ impl SqliteStore {
         let done = schema::require_current(&mut conn).await;
         let (conn, ()) = kept(conn, done, path).await?;
         let mark = Mark::of_another(path);
-        let writer = Arc::new(Mutex::new(Writer { conn, may_be_open: false }));
+        let writer = Arc::new(Mutex::new(Writer::new(conn)));
         let engine_readers = readers_of(reading(), 1).await?;
         let readers = readers_of(reading(), 1).await?;
         let time = Time::new(clock);
@@ -210,20 +211,15 @@ impl SqliteStore {
         drop(self.lock);
     }
 
-    /// The writer, for itself.
-    pub(crate) async fn writer(&self) -> OwnedMutexGuard<Writer> {
-        Arc::clone(&self.writer).lock_owned().await
+    /// The writer's turn.
+    pub(crate) async fn turn(&self) -> Turn<'_> {
+        Turn::take(Arc::clone(&self.writer).lock_owned().await, self.hook.as_ref()).await
     }
 
-    pub(crate) fn hook(&self) -> Option<&StatementHook> {
-        self.hook.as_ref()
-    }
-
-    /// The writer, in a transaction.
+    /// The writer's turn, in a transaction.
     #[cfg(test)]
-    pub(crate) async fn transaction(&self) -> Result<Transaction<'_>, StoreError> {
-        let writer = Arc::clone(&self.writer).lock_owned().await;
-        Transaction::begin(writer, self.hook.as_ref()).await
+    pub(crate) async fn transaction(&self) -> Result<Turn<'_>, StoreError> {
+        Turn::begin(Arc::clone(&self.writer).lock_owned().await, self.hook.as_ref()).await
     }
 
     /// A reader for the engine without a snapshot, for what never changes: a transaction would cost two more ways to the
@@ -371,7 +367,7 @@ async fn found(writer: &Arc<Mutex<Writer>>, clock: &Clock) -> Result<(), StoreEr
     if Session::new(&mut writer.conn, None).row("select 1 from store_state", Vec::new()).await?.is_some() {
         return Ok(());
     }
-    let mut transaction = Transaction::begin(writer, None).await?;
+    let mut transaction = Turn::begin(writer, None).await?;
     let now = clock().micros();
     let mut session = transaction.session()?;
     let is_new = session

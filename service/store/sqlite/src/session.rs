@@ -1,11 +1,10 @@
-//! Sessions: one statement after the other on one connection, and the transaction of the writer.
+//! Sessions: one statement after the other on one connection, the scripts of the writer, and its transactions.
 //!
 //! **Dropped futures.** A caller may drop a future between any two statements, and a connection that goes on with a
-//! transaction half done would spoil the next batch. [`Transaction`] therefore notes on the writer, before `begin` is sent,
-//! that a transaction may be open, and takes the note off only when `commit` or `rollback` was answered. When it is dropped
-//! with the note on, it rolls back at once on a task that keeps the writer's lock until that is done; where there is no
-//! runtime left to do it, the next [`Transaction::begin`] does. Readers use sqlx's own transactions, which queue their
-//! rollback when they are dropped.
+//! transaction half done would spoil the next batch. [`Turn`] therefore notes on the writer, before `begin` is sent, that a
+//! transaction may be open, and takes the note off only when the end of it was answered. When it is dropped with the note on, it
+//! rolls back at once on a task that keeps the writer's lock until that is done; where there is no runtime left to do it, the
+//! next turn does. Readers use sqlx's own transactions, which queue their rollback when they are dropped.
 //!
 //! The writer's statements `begin` and `commit` are plain text rather than sqlx's transaction, because SQLite ends a
 //! transaction itself after some errors, which sqlx's count of nested transactions does not see.
@@ -132,7 +131,7 @@ impl<'c> Session<'c> {
     /// Runs a script. Where it fails or was overtaken, the transaction is left to be rolled back.
     ///
     /// # Errors
-    /// [`StoreError`]; [`StoreError::OutcomeUnknown`] where only its last statement, the commit, failed.
+    /// [`StoreError`]; [`StoreError::OutcomeUnknown`] where the commit, its last statement, failed or was not answered.
     pub(crate) async fn transaction(&mut self, script: Script) -> Result<Written, StoreError> {
         let spans: Vec<Span> = script.statements().iter().map(|sql| self.show(sql)).collect();
         let before_commit = spans.len().saturating_sub(1);
@@ -239,12 +238,18 @@ impl<'c> Glance<'c> {
 pub(crate) struct Writer {
     pub(crate) conn: SqliteConnection,
     /// Whether a transaction may be open.
-    pub(crate) may_be_open: bool,
+    may_be_open: bool,
+    /// Whether a transaction may have been committed, or not, without anybody having heard of it.
+    is_uncertain: bool,
 }
 
 impl Writer {
+    pub(crate) fn new(conn: SqliteConnection) -> Self {
+        Self { conn, may_be_open: false, is_uncertain: false }
+    }
+
     /// Makes sure that no transaction is open.
-    pub(crate) async fn settle(&mut self) {
+    async fn settle(&mut self) {
         if self.may_be_open {
             // An error says that there was nothing to roll back, or that the connection is gone; `begin` tells which.
             if let Err(error) = sqlx::query("rollback").execute(&mut self.conn).await {
@@ -255,43 +260,75 @@ impl Writer {
     }
 }
 
-/// The writer in a transaction.
-pub(crate) struct Transaction<'c> {
-    /// Taken only when the transaction is dropped.
+/// A turn of the writer.
+pub(crate) struct Turn<'c> {
+    /// Taken only when the turn is over.
     writer: Option<OwnedMutexGuard<Writer>>,
     hook: Option<&'c StatementHook>,
 }
 
-impl<'c> Transaction<'c> {
-    /// Takes the database's write lock.
+impl<'c> Turn<'c> {
+    /// Takes the writer's turn, without a transaction.
+    pub(crate) async fn take(mut writer: OwnedMutexGuard<Writer>, hook: Option<&'c StatementHook>) -> Self {
+        writer.settle().await;
+        Self { writer: Some(writer), hook }
+    }
+
+    /// The same with a transaction, which takes the database's write lock.
     pub(crate) async fn begin(
-        mut writer: OwnedMutexGuard<Writer>,
+        writer: OwnedMutexGuard<Writer>,
         hook: Option<&'c StatementHook>,
     ) -> Result<Self, StoreError> {
-        writer.settle().await;
-        writer.may_be_open = true;
-        let mut transaction = Self { writer: Some(writer), hook };
-        transaction.session()?.run("begin immediate", Vec::new()).await?;
-        Ok(transaction)
+        let mut turn = Self::take(writer, hook).await;
+        turn.writer()?.may_be_open = true;
+        turn.session()?.run("begin immediate", Vec::new()).await?;
+        Ok(turn)
     }
 
     pub(crate) fn session(&mut self) -> Result<Session<'_>, StoreError> {
-        let writer = self.writer.as_mut().ok_or_else(|| error::broken("a transaction without a writer"))?;
-        Ok(Session::new(&mut writer.conn, self.hook))
+        let hook = self.hook;
+        Ok(Session::new(&mut self.writer()?.conn, hook))
+    }
+
+    /// Whether a turn before may or may not have written something. Told once.
+    pub(crate) fn is_uncertain(&mut self) -> Result<bool, StoreError> {
+        Ok(std::mem::take(&mut self.writer()?.is_uncertain))
+    }
+
+    /// Runs a script, and rolls back what it may have left open.
+    ///
+    /// # Errors
+    /// As [`Session::transaction`].
+    pub(crate) async fn write(&mut self, script: Script) -> Result<Written, StoreError> {
+        let hook = self.hook;
+        let writer = self.writer()?;
+        writer.may_be_open = true;
+        writer.is_uncertain = true;
+        let written = Session::new(&mut writer.conn, hook).transaction(script).await;
+        if written == Ok(Written::Wholly) {
+            writer.may_be_open = false;
+        }
+        writer.settle().await;
+        // What breaks a rule does so before the commit.
+        writer.is_uncertain = !matches!(written, Ok(_) | Err(StoreError::Broken(_)));
+        written
     }
 
     /// Makes the changes last. Nothing else of the writer is used meanwhile.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
-        let hook = self.hook;
-        let writer = self.writer.as_mut().ok_or_else(|| error::broken("a transaction without a writer"))?;
-        let span = shown(hook, "commit");
+        let span = shown(self.hook, "commit");
+        let writer = self.writer()?;
         sqlx::query("commit").execute(&mut writer.conn).instrument(span).await.map_err(error::of_commit)?;
         writer.may_be_open = false;
         Ok(())
     }
+
+    fn writer(&mut self) -> Result<&mut Writer, StoreError> {
+        self.writer.as_deref_mut().ok_or_else(|| error::broken("a turn without the writer"))
+    }
 }
 
-impl Drop for Transaction<'_> {
+impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let Some(mut writer) = self.writer.take().filter(|writer| writer.may_be_open) else { return };
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {

@@ -12,13 +12,14 @@ use pointbridge_core::member::ConsentKey;
 use pointbridge_core::record::Record;
 use pointbridge_core::text::PartnerCode;
 use pointbridge_core::time::Timestamp;
-use pointbridge_core::world::{AccountNeed, Changes, Footprint, World};
+use pointbridge_core::world::{AccountNeed, Changes, Footprint, RequestKey, World};
 
 use super::{Kept, Known, LOTS_KEPT};
 
 /// What of a footprint is not kept, of what can be. Everything else is read each time.
 #[derive(Debug, Default)]
-pub(crate) struct Missing {
+pub(crate) struct Missing<'a> {
+    pub(crate) requests: Vec<&'a RequestKey>,
     pub(crate) partners: Vec<PartnerCode>,
     pub(crate) programs: Vec<ProgramId>,
     pub(crate) agreements: Vec<Pair>,
@@ -33,7 +34,7 @@ pub(crate) struct Missing {
 
 impl Kept {
     /// Puts what is kept of a footprint into the world, and tells what is not.
-    pub(crate) fn fill(&self, footprint: &Footprint, world: &mut World) -> Missing {
+    pub(crate) fn fill<'a>(&self, footprint: &'a Footprint, world: &mut World) -> Missing<'a> {
         let mut known = self.lock();
         let mut missing = Missing::default();
         known.fill_parties(footprint, world, &mut missing);
@@ -47,14 +48,14 @@ impl Kept {
         initiators: &BTreeSet<PartnerCode>,
         exposures: &BTreeSet<ExposureKey>,
         world: &mut World,
-    ) -> Missing {
+    ) -> Missing<'static> {
         let mut missing = Missing::default();
         self.lock().fill_sums(initiators, exposures, world, &mut missing);
         missing
     }
 
     /// Keeps what was read because it was missing.
-    pub(crate) fn learn(&self, missing: &Missing, world: &World) {
+    pub(crate) fn learn(&self, missing: &Missing<'_>, world: &World) {
         let mut known = self.lock();
         known.learn_parties(missing, world);
         for id in &missing.accounts {
@@ -122,7 +123,7 @@ fn is_prepared(record: &Record) -> bool {
 }
 
 impl Known {
-    fn fill_parties(&mut self, footprint: &Footprint, world: &mut World, missing: &mut Missing) {
+    fn fill_parties(&mut self, footprint: &Footprint, world: &mut World, missing: &mut Missing<'_>) {
         for code in footprint.partners.keys() {
             match self.partners.get(code) {
                 Some(partner) => drop(world.partners.insert(code.clone(), partner.clone())),
@@ -155,7 +156,7 @@ impl Known {
         }
     }
 
-    fn fill_points(&mut self, footprint: &Footprint, world: &mut World, missing: &mut Missing) {
+    fn fill_points(&mut self, footprint: &Footprint, world: &mut World, missing: &mut Missing<'_>) {
         for (id, need) in &footprint.accounts {
             match self.accounts.get(id) {
                 Some(account) => drop(world.accounts.insert(*id, *account)),
@@ -186,7 +187,7 @@ impl Known {
         initiators: &BTreeSet<PartnerCode>,
         exposures: &BTreeSet<ExposureKey>,
         world: &mut World,
-        missing: &mut Missing,
+        missing: &mut Missing<'_>,
     ) {
         for initiator in initiators {
             match self.live_holds.get(initiator) {
@@ -202,7 +203,7 @@ impl Known {
         }
     }
 
-    fn learn_parties(&mut self, missing: &Missing, world: &World) {
+    fn learn_parties(&mut self, missing: &Missing<'_>, world: &World) {
         for code in &missing.partners {
             if let Some(partner) = world.partners.get(code) {
                 self.partners.put(code.clone(), partner.clone());

@@ -27,7 +27,7 @@ pub(super) struct Touched {
 pub(super) async fn load(
     session: &mut Session<'_>,
     footprint: &Footprint,
-    missing: &Missing,
+    missing: &Missing<'_>,
     world: &mut World,
 ) -> Result<(), StoreError> {
     named(session, missing, world).await?;
@@ -35,7 +35,11 @@ pub(super) async fn load(
 }
 
 /// The named exchanges, by their last records.
-async fn named(session: &mut Session<'_>, missing: &Missing, world: &mut World) -> Result<(), StoreError> {
+async fn named(
+    session: &mut Session<'_>,
+    missing: &Missing<'_>,
+    world: &mut World,
+) -> Result<(), StoreError> {
     let sql = "select reservation.reservation_id, record.bytes from jsonb_each(?1) as asked
          join reservation on reservation.reservation_id = unhex(asked.value)
          join record on record.record_id = reservation.last_record_id";

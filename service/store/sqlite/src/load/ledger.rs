@@ -15,7 +15,7 @@ use crate::session::{Bind, Session};
 
 pub(super) async fn load(
     session: &mut Session<'_>,
-    missing: &Missing,
+    missing: &Missing<'_>,
     world: &mut World,
 ) -> Result<(), StoreError> {
     accounts(session, missing, world).await?;
@@ -26,7 +26,7 @@ pub(super) async fn load(
 /// Live holds and exposures.
 pub(super) async fn sums(
     session: &mut Session<'_>,
-    missing: &Missing,
+    missing: &Missing<'_>,
     world: &mut World,
 ) -> Result<(), StoreError> {
     let sql = "select initiator.partner_code, initiator.live_holds from jsonb_each(?1) as asked
@@ -45,7 +45,11 @@ pub(super) async fn sums(
     Ok(())
 }
 
-async fn accounts(session: &mut Session<'_>, missing: &Missing, world: &mut World) -> Result<(), StoreError> {
+async fn accounts(
+    session: &mut Session<'_>,
+    missing: &Missing<'_>,
+    world: &mut World,
+) -> Result<(), StoreError> {
     let sql = "select account.* from jsonb_each(?1) as asked
          join account on account.membership_id = unhex(asked.value)";
     let asked = missing.accounts.iter().map(|id| keys::id!(id)).collect();
@@ -81,6 +85,7 @@ async fn lots(
         )
         .await?;
     for membership in memberships {
+        // Said of what is only noted as well, and again of what was read.
         world.lots.insert(*membership, LotSet { complete: true, ..LotSet::default() });
     }
     for row in rows {

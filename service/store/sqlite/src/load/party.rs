@@ -12,7 +12,7 @@ use crate::session::Session;
 pub(super) async fn load(
     session: &mut Session<'_>,
     footprint: &Footprint,
-    missing: &Missing,
+    missing: &Missing<'_>,
     world: &mut World,
 ) -> Result<(), StoreError> {
     partners(session, missing, world).await?;
@@ -23,7 +23,11 @@ pub(super) async fn load(
     consents(session, footprint, missing, world).await
 }
 
-async fn partners(session: &mut Session<'_>, missing: &Missing, world: &mut World) -> Result<(), StoreError> {
+async fn partners(
+    session: &mut Session<'_>,
+    missing: &Missing<'_>,
+    world: &mut World,
+) -> Result<(), StoreError> {
     let sql = concat!(
         "select ",
         columns::partner!(),
@@ -39,7 +43,7 @@ async fn partners(session: &mut Session<'_>, missing: &Missing, world: &mut Worl
 async fn programs(
     session: &mut Session<'_>,
     footprint: &Footprint,
-    missing: &Missing,
+    missing: &Missing<'_>,
     world: &mut World,
 ) -> Result<(), StoreError> {
     let sql = concat!(
@@ -62,7 +66,7 @@ async fn programs(
 
 async fn agreements(
     session: &mut Session<'_>,
-    missing: &Missing,
+    missing: &Missing<'_>,
     world: &mut World,
 ) -> Result<(), StoreError> {
     let sql = concat!(
@@ -82,7 +86,7 @@ async fn agreements(
 async fn memberships(
     session: &mut Session<'_>,
     footprint: &Footprint,
-    missing: &Missing,
+    missing: &Missing<'_>,
     world: &mut World,
 ) -> Result<(), StoreError> {
     let by_id = concat!(
@@ -137,7 +141,7 @@ async fn link_codes(
 async fn consents(
     session: &mut Session<'_>,
     footprint: &Footprint,
-    missing: &Missing,
+    missing: &Missing<'_>,
     world: &mut World,
 ) -> Result<(), StoreError> {
     let in_force = concat!(
