@@ -322,9 +322,9 @@ async fn a_damaged_backup_and_one_that_does_not_fit_are_refused_and_change_nothi
     refused(&to, "lost-records", &["is damaged", "SHA-256", "take another backup"]);
     // Without its manifest nobody can tell a flipped bit; a spoilt page is found all the same.
     let bare = alliance.beside("bare.db");
-    let middle = whole.len() / 8192 * 4096;
+    let middle = whole.len() / 16384 * 8192;
     let mut spoilt = whole.clone();
-    spoilt[middle..middle + 4096].fill(0xa5);
+    spoilt[middle..middle + 8192].fill(0xa5);
     std::fs::write(&bare, &spoilt).unwrap();
     refused(&bare, "no-manifest,lost-records", &["is damaged"]);
     std::fs::write(&bare, &whole).unwrap();

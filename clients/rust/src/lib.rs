@@ -86,11 +86,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn request_ids_are_random_uuids() {
+    fn request_ids_follow_one_another() {
         let (one, two) = (request_id(), request_id());
-        assert_ne!(one, two);
+        assert!(one < two, "{one} {two}");
         let parsed = uuid::Uuid::parse_str(&one).unwrap();
-        assert_eq!(parsed.get_version_num(), 4);
+        assert_eq!(parsed.get_version_num(), 7);
         assert_eq!(parsed.hyphenated().to_string(), one);
     }
 }

@@ -1,6 +1,6 @@
 //! Facts: what never changes, read by a reader before the writer's lock is taken. For the same reason no snapshot is needed.
 //!
-//! One statement per kind of fact, none where all that is asked for is kept.
+//! One statement per kind of fact, none where nothing is asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,32 +15,17 @@ use sqlx::sqlite::SqliteRow;
 
 use crate::error;
 use crate::keys;
-use crate::open::SqliteStore;
 use crate::rows::{self, Cells};
 use crate::session::Session;
 
-pub(crate) async fn read(store: &SqliteStore, query: &FactQuery) -> Result<Facts, StoreError> {
+pub(crate) async fn read(session: &mut Session<'_>, query: &FactQuery) -> Result<Facts, StoreError> {
     let mut facts = Facts::default();
-    let mut query = query.clone();
-    if query.approvals.is_empty() {
-        store.kept().answer(&mut query, &mut facts);
-        if query == FactQuery::default() {
-            return Ok(facts);
-        }
-    }
-    let mut glance = store.engine_glance().await?;
-    let session = &mut glance.session();
     // First, because what is approved names facts of its own.
-    let query = &approvals(session, &query, &mut facts).await?;
+    let query = &approvals(session, query, &mut facts).await?;
     session.note_readings();
     named(session, query, &mut facts).await?;
     session.read_noted().await?;
     named(session, query, &mut facts).await?;
-    for id in &query.versions {
-        if let Some(version) = facts.versions.get(id) {
-            store.kept().keep_version(version);
-        }
-    }
     Ok(facts)
 }
 

@@ -9,21 +9,21 @@
 //! same file), the database's count of such writes tells before a batch writes or is answered, and it is decided anew on what is
 //! read then.
 //!
+//! Kept is only what a command asks for after its facts have shown that its caller may: whether another's object exists must not
+//! show in what is read. Facts, parties, memberships and requests are read each time, and of exchanges only the bytes are kept.
+//!
 //! An entry is a row that exists. That there is none is never kept: who asks for what does not exist reads.
 
 mod batch;
-mod facts;
 mod recent;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pointbridge_core::agreement::{Agreement, AgreementVersion, Pair};
 use pointbridge_core::exposure::{Exposure, ExposureKey};
-use pointbridge_core::ids::{AgreementId, ExchangeId, MembershipId, ProgramId, WindowId};
+use pointbridge_core::ids::{ExchangeId, MembershipId, WindowId};
 use pointbridge_core::ledger::{Account, Lot, LotKey};
-use pointbridge_core::member::{Consent, ConsentKey, Membership};
-use pointbridge_core::partner::{Partner, Program};
+use pointbridge_core::member::{Consent, ConsentKey};
 use pointbridge_core::record::Record;
 use pointbridge_core::text::PartnerCode;
 use pointbridge_core::time::Timestamp;
@@ -32,20 +32,17 @@ use recent::Recent;
 
 pub(crate) use batch::Missing;
 
-/// Members in each of two generations, with memberships, accounts, lots and consents: about 1 KiB each where there are few lots.
+/// Members in each of two generations, with accounts, lots and consents: about 600 bytes each where there are few lots.
 const MEMBERSHIPS_KEPT: usize = 24_576;
 
 /// Exchanges in each of two generations, 2 to 3 KiB each: what tills have under way.
 const EXCHANGES_KEPT: usize = 2_048;
 
-/// Partners, programs, agreements, their versions and sums in each of two generations.
+/// Sums of partners and pairs in each of two generations.
 const PARTIES_KEPT: usize = 1_024;
 
 /// Lots of an account that are kept: an account with more is read each time.
 const LOTS_KEPT: usize = 24;
-
-/// How many batches presume nothing after one that had presumed wrongly.
-const CAREFUL_BATCHES: u32 = 64;
 
 /// What is kept.
 pub(crate) struct Kept(Mutex<Known>);
@@ -64,14 +61,7 @@ pub(crate) struct Head {
 }
 
 struct Known {
-    /// How many of the next batches presume nothing.
-    careful: u32,
     head: Option<Head>,
-    partners: Recent<PartnerCode, Partner>,
-    programs: Recent<ProgramId, Program>,
-    agreements: Recent<Pair, Agreement>,
-    versions: Recent<(AgreementId, u32), Arc<AgreementVersion>>,
-    memberships: Recent<MembershipId, Membership>,
     /// The consents in force.
     consents: Recent<ConsentKey, Consent>,
     accounts: Recent<MembershipId, Account>,
@@ -86,13 +76,7 @@ struct Known {
 impl Known {
     fn nothing() -> Self {
         Self {
-            careful: 0,
             head: None,
-            partners: Recent::new(PARTIES_KEPT),
-            programs: Recent::new(PARTIES_KEPT),
-            agreements: Recent::new(PARTIES_KEPT),
-            versions: Recent::new(PARTIES_KEPT),
-            memberships: Recent::new(MEMBERSHIPS_KEPT),
             consents: Recent::new(MEMBERSHIPS_KEPT),
             accounts: Recent::new(MEMBERSHIPS_KEPT),
             lots: Recent::new(MEMBERSHIPS_KEPT),
@@ -110,21 +94,7 @@ impl Kept {
 
     /// Forgets everything: something else than the batches that were told of may be in the database.
     pub(crate) fn forget(&self) {
-        let mut known = self.lock();
-        *known = Known { careful: known.careful, ..Known::nothing() };
-    }
-
-    /// Whether the next batch may presume that what is new to it is new.
-    pub(crate) fn may_presume(&self) -> bool {
-        let mut known = self.lock();
-        let may = known.careful == 0;
-        known.careful = known.careful.saturating_sub(1);
-        may
-    }
-
-    /// A batch has presumed wrongly.
-    pub(crate) fn presume_less(&self) {
-        self.lock().careful = CAREFUL_BATCHES;
+        *self.lock() = Known::nothing();
     }
 
     pub(crate) fn head(&self) -> Option<Head> {

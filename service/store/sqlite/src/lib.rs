@@ -52,7 +52,7 @@ pub use replacing::{Ending, Missing, Tail, begin_epoch, replace, settle};
 
 impl Store for SqliteStore {
     async fn facts(&self, query: &FactQuery) -> Result<Facts, StoreError> {
-        facts::read(self, query).await
+        facts::read(&mut self.engine_glance().await?.session(), query).await
     }
 
     async fn transact<T, F>(&self, footprint: &Footprint, decide: F) -> Result<T, StoreError>

@@ -1,10 +1,11 @@
-//! Loading: a footprint becomes a world. What is kept is not read; the rest is read in one way to the connection's thread, and in
-//! two more only where an account whose points will be chosen has live holds, of which some may be over.
+//! Loading: a footprint becomes a world. Accounts, lots, consents and sums are not read where they are kept; the rest is read in one
+//! way to the connection's thread, and in two more only where an account whose points will be chosen has live holds, of which some
+//! may be over.
 //!
 //! | order | what | statement (one each, none where nothing is asked for) | rows |
 //! | --- | --- | --- | --- |
 //! | 1 | window, epoch, last time, last record, where they are not kept | `store_state`, `settlement_window`, `record` | 1 |
-//! | 2 | requests, unless they are presumed to be new | `request` by key, with their records | at most one per request |
+//! | 2 | requests | `request` by key, with their records | at most one per request |
 //! | 3–5 | partners, programs, taken program codes | by key | at most one per key |
 //! | 6 | agreements | `agreement` by pair | at most one per pair |
 //! | 7–9 | memberships, families, taken references | `membership` by key, by member | one per key; a family's size |
@@ -13,7 +14,7 @@
 //! | 13–15 | approvals; certificates and pins in force; signing keys | by key; counted by owner; by program | one per key; one per partner; at most 16 per program |
 //! | 16–17 | accounts, lots | `account`, `lot` by membership | one; at most 257 per account |
 //! | 18–19 | initiators, exposures | by key | at most one per key |
-//! | 20 | exchanges, unless those that are not kept are presumed not to be there | `reservation` by id, with their last records | at most one per id |
+//! | 20 | exchanges | `reservation` by id, with their last records where these are not kept | at most one per id |
 //! | 21 | how far exchanges to be reversed are, and the lots that they credited | `reversal`; `lot` by the movements of the last record | at most one per id and leg, each |
 //! | 22 | overdue holds of accounts that have live holds and whose lots are needed | `reservation_open`, legs, last records | one per overdue leg |
 //! | 23–24 | the initiators and exposures of 22 | by key | at most one per key |
@@ -28,7 +29,7 @@ mod ledger;
 mod party;
 mod standing;
 
-use pointbridge_core::ids::{ExchangeId, WindowId};
+use pointbridge_core::ids::WindowId;
 use pointbridge_core::time::Timestamp;
 use pointbridge_core::world::{Footprint, KnownRequest, RequestKey, World};
 use pointbridge_store::StoreError;
@@ -39,53 +40,40 @@ use crate::keys;
 use crate::rows::{self, Cells};
 use crate::session::Session;
 
-/// What a batch is read for.
-#[derive(Clone, Copy)]
-pub(crate) struct Reading<'a> {
-    pub(crate) head: &'a Head,
-    pub(crate) now: Timestamp,
-    /// Whether requests, and exchanges that are not kept, count as not there without a look.
-    pub(crate) presumes: bool,
-}
-
-/// Loads what a footprint names: what is kept from there, the rest from the database. Answers with the exchanges, too, that were
-/// presumed not to be there.
+/// Loads what a footprint names: what is kept from there, the rest from the database.
 pub(crate) async fn world(
     session: &mut Session<'_>,
     footprint: &Footprint,
-    reading: Reading<'_>,
+    now: Timestamp,
+    head: &Head,
     kept: &Kept,
-) -> Result<(World, Vec<ExchangeId>), StoreError> {
-    let Reading { head, now, presumes } = reading;
+) -> Result<World, StoreError> {
     let mut world = World::empty(now, head.window, head.epoch);
-    let mut missing = kept.fill(footprint, &mut world);
-    let presumed = if presumes { std::mem::take(&mut missing.exchanges) } else { Vec::new() };
-    if !presumes {
-        missing.requests.extend(&footprint.requests);
-    }
+    let missing = kept.fill(footprint, &mut world);
     // What is read together is asked for once for its statements and once for their rows; the first time nothing is found, and
     // the world stays as it is.
     session.note_readings();
-    named(session, footprint, &missing, &mut world).await?;
+    named(session, footprint, &missing, kept, &mut world).await?;
     session.read_noted().await?;
-    named(session, footprint, &missing, &mut world).await?;
+    named(session, footprint, &missing, kept, &mut world).await?;
     kept.learn(&missing, &world);
     overdue(session, footprint, kept, &mut world).await?;
-    Ok((world, presumed))
+    Ok(world)
 }
 
 /// What the footprint names.
 async fn named(
     session: &mut Session<'_>,
     footprint: &Footprint,
-    missing: &Missing<'_>,
+    missing: &Missing,
+    kept: &Kept,
     world: &mut World,
 ) -> Result<(), StoreError> {
-    requests(session, missing, world).await?;
+    requests(session, footprint, world).await?;
     party::load(session, footprint, missing, world).await?;
     standing::load(session, footprint, world).await?;
     ledger::load(session, missing, world).await?;
-    exchange::load(session, footprint, missing, world).await
+    exchange::load(session, footprint, kept, world).await
 }
 
 /// What is over by time on the accounts whose points will be chosen, and the sums that it touches.
@@ -133,10 +121,10 @@ pub(crate) async fn head(session: &mut Session<'_>) -> Result<Head, StoreError> 
 
 async fn requests(
     session: &mut Session<'_>,
-    missing: &Missing<'_>,
+    footprint: &Footprint,
     world: &mut World,
 ) -> Result<(), StoreError> {
-    let asked: &[&RequestKey] = &missing.requests;
+    let asked: Vec<&RequestKey> = footprint.requests.iter().collect();
     if asked.is_empty() {
         return Ok(());
     }
@@ -154,7 +142,7 @@ async fn requests(
         .await?;
     for row in rows {
         let known = KnownRequest { body_hash: row.hash("body_hash")?, record: rows::record(&row)? };
-        world.requests.insert(asked_for(asked, &row)?.clone(), known);
+        world.requests.insert(asked_for(&asked, &row)?.clone(), known);
     }
     Ok(())
 }

@@ -4,10 +4,6 @@
 //! one after the other. The write is one script from `begin immediate` to `commit`, which first makes sure that nobody else has written
 //! since; where somebody has, what is kept is forgotten and the batch begins anew. Where it is not known what became of a batch,
 //! nothing is kept either.
-//!
-//! Most requests are new, and so is most of what they prepare: a batch first presumes so, which spares a lone caller a way to the
-//! database's thread and back. It holds where every command was done and every key could be inserted. Where not, the batch is
-//! decided again on what is read, and the next ones presume nothing for a while, so that nobody can make every batch work twice.
 
 use pointbridge_core::world::{Changes, Footprint, World};
 use pointbridge_store::StoreError;
@@ -26,36 +22,23 @@ enum Tried<T> {
     Done(T),
     /// Somebody else has written.
     Overtaken,
-    /// It was presumed that no request of the batch was answered before and that no exchange exists which is not kept; something
-    /// of it may not be so.
-    Refuted,
 }
 
 pub(crate) async fn run<T, F>(store: &SqliteStore, footprint: &Footprint, decide: F) -> Result<T, StoreError>
 where
     F: Fn(World) -> (Changes, T) + Send + Sync,
 {
-    let mut presumes = store.kept().may_presume();
     for _ in 0..TRIES {
-        match attempt(store, footprint, &decide, presumes).await? {
+        match attempt(store, footprint, &decide).await? {
             Tried::Done(answer) => return Ok(answer),
             Tried::Overtaken => store.kept().forget(),
-            Tried::Refuted => {
-                presumes = false;
-                store.kept().presume_less();
-            }
         }
     }
     Err(StoreError::Unavailable("another process keeps writing to the database".to_owned()))
 }
 
 /// One try.
-async fn attempt<T, F>(
-    store: &SqliteStore,
-    footprint: &Footprint,
-    decide: &F,
-    presumes: bool,
-) -> Result<Tried<T>, StoreError>
+async fn attempt<T, F>(store: &SqliteStore, footprint: &Footprint, decide: &F) -> Result<Tried<T>, StoreError>
 where
     F: Fn(World) -> (Changes, T) + Send + Sync,
 {
@@ -72,17 +55,9 @@ where
     };
     kept.keep_head(head);
     let now = time.now(head.last_now);
-    let reading = load::Reading { head: &head, now, presumes };
-    let (world, left_out) = load::world(&mut session, footprint, reading, kept).await?;
+    let world = load::world(&mut session, footprint, now, &head, kept).await?;
     time.decided(now);
     let (changes, answer) = decide(world);
-    // What was presumed shows when its key is inserted. What is not inserted may have been refused, or left alone, only because
-    // it was presumed not to be there.
-    let is_shown = changes.requests.len() == footprint.requests.len()
-        && left_out.iter().all(|id| changes.prepared.contains_key(id));
-    if presumes && !is_shown {
-        return Ok(Tried::Refuted);
-    }
     // A batch of refusals leaves nothing on the disk, not even its time, and costs no sync. What it was decided on must be so all
     // the same.
     if changes.is_empty() {
@@ -97,8 +72,6 @@ where
             Ok(Tried::Done(answer))
         }
         Ok(Written::Overtaken) => Ok(Tried::Overtaken),
-        // What is there after all has the key of what was to be inserted. Nothing of the script is left.
-        Err(StoreError::Broken(_)) if presumes => Ok(Tried::Refuted),
         Err(error) => Err(error),
     }
 }

@@ -1,43 +1,45 @@
 //! A batch and what is kept: what it finds there, what it read beside, and what it wrote.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use pointbridge_core::agreement::Pair;
 use pointbridge_core::exchange::ReservationState;
 use pointbridge_core::exposure::ExposureKey;
-use pointbridge_core::ids::{ExchangeId, MembershipId, ProgramId};
+use pointbridge_core::ids::{ExchangeId, MembershipId};
 use pointbridge_core::ledger::{Lot, LotDelta, LotKey, LotSet};
 use pointbridge_core::member::ConsentKey;
 use pointbridge_core::record::Record;
 use pointbridge_core::text::PartnerCode;
 use pointbridge_core::time::Timestamp;
-use pointbridge_core::world::{AccountNeed, Changes, Footprint, RequestKey, World};
+use pointbridge_core::world::{AccountNeed, Changes, Footprint, World};
 
 use super::{Kept, Known, LOTS_KEPT};
 
 /// What of a footprint is not kept, of what can be. Everything else is read each time.
 #[derive(Debug, Default)]
-pub(crate) struct Missing<'a> {
-    pub(crate) requests: Vec<&'a RequestKey>,
-    pub(crate) partners: Vec<PartnerCode>,
-    pub(crate) programs: Vec<ProgramId>,
-    pub(crate) agreements: Vec<Pair>,
-    pub(crate) memberships: Vec<MembershipId>,
+pub(crate) struct Missing {
     pub(crate) consents: Vec<ConsentKey>,
     pub(crate) accounts: Vec<MembershipId>,
     pub(crate) lots: BTreeSet<MembershipId>,
-    pub(crate) exchanges: Vec<ExchangeId>,
     pub(crate) exposures: BTreeSet<ExposureKey>,
     pub(crate) initiators: BTreeSet<PartnerCode>,
 }
 
 impl Kept {
+    /// The records that prepared these exchanges, as far as they are kept.
+    pub(crate) fn prepared<'a>(
+        &self,
+        ids: impl Iterator<Item = &'a ExchangeId>,
+    ) -> HashMap<ExchangeId, Arc<Record>> {
+        let mut known = self.lock();
+        ids.filter_map(|id| Some((*id, Arc::clone(known.prepared.get(id)?)))).collect()
+    }
+
     /// Puts what is kept of a footprint into the world, and tells what is not.
-    pub(crate) fn fill<'a>(&self, footprint: &'a Footprint, world: &mut World) -> Missing<'a> {
+    pub(crate) fn fill(&self, footprint: &Footprint, world: &mut World) -> Missing {
         let mut known = self.lock();
         let mut missing = Missing::default();
-        known.fill_parties(footprint, world, &mut missing);
+        known.fill_consents(footprint, world, &mut missing);
         known.fill_points(footprint, world, &mut missing);
         missing
     }
@@ -48,16 +50,20 @@ impl Kept {
         initiators: &BTreeSet<PartnerCode>,
         exposures: &BTreeSet<ExposureKey>,
         world: &mut World,
-    ) -> Missing<'static> {
+    ) -> Missing {
         let mut missing = Missing::default();
         self.lock().fill_sums(initiators, exposures, world, &mut missing);
         missing
     }
 
     /// Keeps what was read because it was missing.
-    pub(crate) fn learn(&self, missing: &Missing<'_>, world: &World) {
+    pub(crate) fn learn(&self, missing: &Missing, world: &World) {
         let mut known = self.lock();
-        known.learn_parties(missing, world);
+        for key in &missing.consents {
+            if let Some(consent) = world.consents.get(key) {
+                known.consents.put(key.clone(), consent.clone());
+            }
+        }
         for id in &missing.accounts {
             if let Some(account) = world.accounts.get(id) {
                 known.accounts.put(*id, *account);
@@ -67,11 +73,6 @@ impl Kept {
             let whole = world.lots.get(id).filter(|set| set.complete && set.lots.len() <= LOTS_KEPT);
             if let Some(set) = whole {
                 known.lots.put(*id, set.lots.clone());
-            }
-        }
-        for id in &missing.exchanges {
-            if let Some(record) = world.exchanges.get(id).filter(|record| is_prepared(record)) {
-                known.prepared.put(*id, Arc::clone(record));
             }
         }
         for key in &missing.exposures {
@@ -94,7 +95,10 @@ impl Kept {
             head.last_now = now;
             head.last_record_number = head.last_record_number.saturating_add(records);
         }
-        known.written_parties(changes);
+        // Which consent is in force is read again where it is asked for: that a consent begins or ends is rare.
+        for key in changes.consents_in_force.keys() {
+            known.consents.forget(key);
+        }
         for (id, account) in &changes.accounts {
             known.accounts.renew(id, *account);
         }
@@ -123,31 +127,7 @@ fn is_prepared(record: &Record) -> bool {
 }
 
 impl Known {
-    fn fill_parties(&mut self, footprint: &Footprint, world: &mut World, missing: &mut Missing<'_>) {
-        for code in footprint.partners.keys() {
-            match self.partners.get(code) {
-                Some(partner) => drop(world.partners.insert(code.clone(), partner.clone())),
-                None => missing.partners.push(code.clone()),
-            }
-        }
-        for id in footprint.programs.keys() {
-            match self.programs.get(id) {
-                Some(program) => drop(world.programs.insert(*id, program.clone())),
-                None => missing.programs.push(*id),
-            }
-        }
-        for pair in footprint.agreements.keys() {
-            match self.agreements.get(pair) {
-                Some(agreement) => drop(world.agreements.insert(pair.clone(), agreement.clone())),
-                None => missing.agreements.push(pair.clone()),
-            }
-        }
-        for id in footprint.memberships.keys() {
-            match self.memberships.get(id) {
-                Some(membership) => drop(world.memberships.insert(*id, membership.clone())),
-                None => missing.memberships.push(*id),
-            }
-        }
+    fn fill_consents(&mut self, footprint: &Footprint, world: &mut World, missing: &mut Missing) {
         for key in footprint.consents.keys() {
             match self.consents.get(key) {
                 Some(consent) => drop(world.consents.insert(key.clone(), consent.clone())),
@@ -156,7 +136,7 @@ impl Known {
         }
     }
 
-    fn fill_points(&mut self, footprint: &Footprint, world: &mut World, missing: &mut Missing<'_>) {
+    fn fill_points(&mut self, footprint: &Footprint, world: &mut World, missing: &mut Missing) {
         for (id, need) in &footprint.accounts {
             match self.accounts.get(id) {
                 Some(account) => drop(world.accounts.insert(*id, *account)),
@@ -173,12 +153,6 @@ impl Known {
                 None => drop(missing.lots.insert(*id)),
             }
         }
-        for id in &footprint.exchanges {
-            match self.prepared.get(id) {
-                Some(record) => drop(world.exchanges.insert(*id, Arc::clone(record))),
-                None => missing.exchanges.push(*id),
-            }
-        }
         self.fill_sums(&footprint.initiators, &footprint.exposures, world, missing);
     }
 
@@ -187,7 +161,7 @@ impl Known {
         initiators: &BTreeSet<PartnerCode>,
         exposures: &BTreeSet<ExposureKey>,
         world: &mut World,
-        missing: &mut Missing<'_>,
+        missing: &mut Missing,
     ) {
         for initiator in initiators {
             match self.live_holds.get(initiator) {
@@ -200,53 +174,6 @@ impl Known {
                 Some(exposure) => drop(world.exposures.insert(key.clone(), exposure.clone())),
                 None => drop(missing.exposures.insert(key.clone())),
             }
-        }
-    }
-
-    fn learn_parties(&mut self, missing: &Missing<'_>, world: &World) {
-        for code in &missing.partners {
-            if let Some(partner) = world.partners.get(code) {
-                self.partners.put(code.clone(), partner.clone());
-            }
-        }
-        for id in &missing.programs {
-            if let Some(program) = world.programs.get(id) {
-                self.programs.put(*id, program.clone());
-            }
-        }
-        for pair in &missing.agreements {
-            if let Some(agreement) = world.agreements.get(pair) {
-                self.agreements.put(pair.clone(), agreement.clone());
-            }
-        }
-        for id in &missing.memberships {
-            if let Some(membership) = world.memberships.get(id) {
-                self.memberships.put(*id, membership.clone());
-            }
-        }
-        for key in &missing.consents {
-            if let Some(consent) = world.consents.get(key) {
-                self.consents.put(key.clone(), consent.clone());
-            }
-        }
-    }
-
-    fn written_parties(&mut self, changes: &Changes) {
-        for (code, partner) in &changes.partners {
-            self.partners.renew(code, partner.clone());
-        }
-        for (id, program) in &changes.programs {
-            self.programs.renew(id, program.clone());
-        }
-        for (pair, agreement) in &changes.agreements {
-            self.agreements.renew(pair, agreement.clone());
-        }
-        for (id, membership) in &changes.memberships {
-            self.memberships.renew(id, membership.clone());
-        }
-        // Which consent is in force is read again where it is asked for: that a consent begins or ends is rare.
-        for key in changes.consents_in_force.keys() {
-            self.consents.forget(key);
         }
     }
 

@@ -12,7 +12,7 @@ use pointbridge_core::world::{AccountNeed, Footprint, World};
 use pointbridge_store::StoreError;
 
 use crate::error;
-use crate::kept::Missing;
+use crate::kept::Kept;
 use crate::keys;
 use crate::rows::{self, Cells};
 use crate::session::{Bind, Session};
@@ -27,24 +27,46 @@ pub(super) struct Touched {
 pub(super) async fn load(
     session: &mut Session<'_>,
     footprint: &Footprint,
-    missing: &Missing<'_>,
+    kept: &Kept,
     world: &mut World,
 ) -> Result<(), StoreError> {
-    named(session, missing, world).await?;
+    named(session, footprint, kept, world).await?;
     reversals(session, footprint, world).await
 }
 
-/// The named exchanges, by their last records.
+/// The named exchanges, by their last records. Whether what is kept of one is still its last record is for the database to say, and
+/// the same statement reads the others, so that it tells nothing which are kept.
 async fn named(
     session: &mut Session<'_>,
-    missing: &Missing<'_>,
+    footprint: &Footprint,
+    kept: &Kept,
     world: &mut World,
 ) -> Result<(), StoreError> {
-    let sql = "select reservation.reservation_id, record.bytes from jsonb_each(?1) as asked
-         join reservation on reservation.reservation_id = unhex(asked.value)
-         join record on record.record_id = reservation.last_record_id";
-    for row in session.found(sql, missing.exchanges.iter().map(|id| keys::id!(id)).collect()).await? {
-        world.exchanges.insert(row.id("reservation_id", ExchangeId::new)?, rows::record(&row)?);
+    let asked: Vec<_> = footprint.exchanges.iter().map(|id| keys::id!(id)).collect();
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let kept = kept.prepared(footprint.exchanges.iter());
+    let held: Vec<_> = kept.values().map(|record| keys::id!(record.record_id)).collect();
+    let rows = session
+        .rows(
+            "select reservation.reservation_id, (
+                 select record.bytes from record where record.record_id = reservation.last_record_id
+                     and record.record_id not in (select unhex(value) from jsonb_each(?2))
+             ) as bytes
+             from jsonb_each(?1) as asked join reservation on reservation.reservation_id = unhex(asked.value)",
+            vec![keys::array(&asked)?, keys::array(&held)?],
+        )
+        .await?;
+    for row in rows {
+        let id = row.id("reservation_id", ExchangeId::new)?;
+        let record = if let Some(bytes) = row.bytes_or_null("bytes")? {
+            rows::record_of(&bytes)?
+        } else {
+            let last = kept.get(&id).map(Arc::clone);
+            last.ok_or_else(|| error::broken("a reservation without its last record"))?
+        };
+        world.exchanges.insert(id, record);
     }
     Ok(())
 }

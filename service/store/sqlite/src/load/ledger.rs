@@ -15,7 +15,7 @@ use crate::session::{Bind, Session};
 
 pub(super) async fn load(
     session: &mut Session<'_>,
-    missing: &Missing<'_>,
+    missing: &Missing,
     world: &mut World,
 ) -> Result<(), StoreError> {
     accounts(session, missing, world).await?;
@@ -26,7 +26,7 @@ pub(super) async fn load(
 /// Live holds and exposures.
 pub(super) async fn sums(
     session: &mut Session<'_>,
-    missing: &Missing<'_>,
+    missing: &Missing,
     world: &mut World,
 ) -> Result<(), StoreError> {
     let sql = "select initiator.partner_code, initiator.live_holds from jsonb_each(?1) as asked
@@ -45,11 +45,7 @@ pub(super) async fn sums(
     Ok(())
 }
 
-async fn accounts(
-    session: &mut Session<'_>,
-    missing: &Missing<'_>,
-    world: &mut World,
-) -> Result<(), StoreError> {
+async fn accounts(session: &mut Session<'_>, missing: &Missing, world: &mut World) -> Result<(), StoreError> {
     let sql = "select account.* from jsonb_each(?1) as asked
          join account on account.membership_id = unhex(asked.value)";
     let asked = missing.accounts.iter().map(|id| keys::id!(id)).collect();

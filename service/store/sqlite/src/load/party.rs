@@ -12,20 +12,20 @@ use crate::session::Session;
 pub(super) async fn load(
     session: &mut Session<'_>,
     footprint: &Footprint,
-    missing: &Missing<'_>,
+    missing: &Missing,
     world: &mut World,
 ) -> Result<(), StoreError> {
-    partners(session, missing, world).await?;
-    programs(session, footprint, missing, world).await?;
-    agreements(session, missing, world).await?;
-    memberships(session, footprint, missing, world).await?;
+    partners(session, footprint, world).await?;
+    programs(session, footprint, world).await?;
+    agreements(session, footprint, world).await?;
+    memberships(session, footprint, world).await?;
     link_codes(session, footprint, world).await?;
     consents(session, footprint, missing, world).await
 }
 
 async fn partners(
     session: &mut Session<'_>,
-    missing: &Missing<'_>,
+    footprint: &Footprint,
     world: &mut World,
 ) -> Result<(), StoreError> {
     let sql = concat!(
@@ -33,7 +33,7 @@ async fn partners(
         columns::partner!(),
         " from jsonb_each(?1) as asked join partner on partner.partner_code = asked.value"
     );
-    for row in session.found(sql, missing.partners.iter().collect()).await? {
+    for row in session.found(sql, footprint.partners.keys().collect()).await? {
         let partner = rows::partner(&row)?;
         world.partners.insert(partner.code.clone(), partner);
     }
@@ -43,7 +43,6 @@ async fn partners(
 async fn programs(
     session: &mut Session<'_>,
     footprint: &Footprint,
-    missing: &Missing<'_>,
     world: &mut World,
 ) -> Result<(), StoreError> {
     let sql = concat!(
@@ -51,7 +50,7 @@ async fn programs(
         columns::program!(),
         " from jsonb_each(?1) as asked join program on program.program_id = unhex(asked.value)"
     );
-    let asked = missing.programs.iter().map(|id| keys::id!(id)).collect();
+    let asked = footprint.programs.keys().map(|id| keys::id!(id)).collect();
     for row in session.found(sql, asked).await? {
         let program = rows::program(&row)?;
         world.programs.insert(program.program_id, program);
@@ -66,7 +65,7 @@ async fn programs(
 
 async fn agreements(
     session: &mut Session<'_>,
-    missing: &Missing<'_>,
+    footprint: &Footprint,
     world: &mut World,
 ) -> Result<(), StoreError> {
     let sql = concat!(
@@ -75,7 +74,7 @@ async fn agreements(
         " from jsonb_each(?1) as asked
          join agreement on agreement.low_code = asked.value ->> 0 and agreement.high_code = asked.value ->> 1"
     );
-    let asked = missing.agreements.iter().map(|pair| (pair.low(), pair.high())).collect();
+    let asked = footprint.agreements.keys().map(|pair| (pair.low(), pair.high())).collect();
     for row in session.found(sql, asked).await? {
         let agreement = rows::agreement(&row)?;
         world.agreements.insert(agreement.pair.clone(), agreement);
@@ -86,7 +85,6 @@ async fn agreements(
 async fn memberships(
     session: &mut Session<'_>,
     footprint: &Footprint,
-    missing: &Missing<'_>,
     world: &mut World,
 ) -> Result<(), StoreError> {
     let by_id = concat!(
@@ -104,7 +102,7 @@ async fn memberships(
          join membership on membership.member_id = named.member_id
          join program on program.program_id = membership.program_id"
     );
-    let asked = missing.memberships.iter().map(|id| keys::id!(id)).collect();
+    let asked = footprint.memberships.keys().map(|id| keys::id!(id)).collect();
     let mut found_rows = session.found(by_id, asked).await?;
     let asked = footprint.families.iter().map(|id| keys::id!(id)).collect();
     found_rows.extend(session.found(by_member, asked).await?);
@@ -141,7 +139,7 @@ async fn link_codes(
 async fn consents(
     session: &mut Session<'_>,
     footprint: &Footprint,
-    missing: &Missing<'_>,
+    missing: &Missing,
     world: &mut World,
 ) -> Result<(), StoreError> {
     let in_force = concat!(

@@ -5,16 +5,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
-use pointbridge_core::command::{
-    Answer, CommitExchange, CreatePartner, Envelope, ExpireExchange, ExpireLots,
-};
+use pointbridge_core::command::{Answer, CommitExchange, CreatePartner, Envelope, ExpireLots};
 use pointbridge_core::exchange::ReservationState;
 use pointbridge_core::ids::MembershipId;
 use pointbridge_core::ledger::{Account, LotDelta, LotKey};
-use pointbridge_core::rejection::Reason;
 use pointbridge_core::text::DisplayName;
 use pointbridge_core::time::{Expiry, Month};
-use pointbridge_core::world::{Changes, Footprint, ReservationEnd};
+use pointbridge_core::world::{AccountNeed, Changes, Footprint, ReservationEnd};
 use pointbridge_store::{AuditRow, Due, Scope, Store, StoreError, Views};
 use sqlx::{Connection, SqliteConnection};
 use uuid::Uuid;
@@ -200,44 +197,13 @@ async fn what_somebody_else_has_written_is_what_the_next_batch_is_decided_on() {
     run(&fixture.store, &[Fixture::accrual(membership, "7")]).await.unwrap();
     let url = format!("sqlite://{}", fixture.path().display());
     let mut other = SqliteConnection::connect(&url).await.unwrap();
-    sqlx::query("update partner set status = 'SUSPENDED'").execute(&mut other).await.unwrap();
-    let answers = run(&fixture.store, &[Fixture::accrual(membership, "7")]).await.unwrap();
-    assert!(matches!(answers.as_slice(), [Answer::Refused(_)]), "{answers:?}");
-    sqlx::query("update partner set status = 'ACTIVE'").execute(&mut other).await.unwrap();
-    let answers = run(&fixture.store, &[Fixture::accrual(membership, "7")]).await.unwrap();
-    assert!(matches!(answers.as_slice(), [Answer::Done(_)]), "{answers:?}");
-    assert_eq!(posted(&fixture, membership).await, 14);
-}
-
-#[tokio::test]
-async fn what_is_presumed_to_be_new_and_is_not_is_found() {
-    let fixture = Fixture::new().await;
-    let pair = fixture.pair().await;
-    let command = fixture.prepare(&pair, 30).await;
-    let prepare = envelope(partner("airline"), command.clone());
-    let first = run(&fixture.store, std::slice::from_ref(&prepare)).await.unwrap();
-    let [Answer::Done(record)] = first.as_slice() else { panic!("{first:?}") };
-    let exchange_id = record.exchange().unwrap().exchange_id;
-    let presume = || while !fixture.store.kept().may_presume() {};
-    presume();
-    assert_eq!(run(&fixture.store, &[Arc::clone(&prepare)]).await.unwrap(), first, "the exchange is kept");
-    // As after a start.
-    let afresh = || {
-        fixture.store.kept().forget();
-        presume();
-    };
-    afresh();
-    assert_eq!(run(&fixture.store, &[Arc::clone(&prepare)]).await.unwrap(), first, "the request is known");
-    afresh();
-    let again = envelope(partner("airline"), command);
-    let answers = run(&fixture.store, &[again]).await.unwrap();
-    assert!(
-        matches!(answers.as_slice(), [Answer::Refused(r)] if r.reason == Reason::QuoteUsed),
-        "{answers:?}"
-    );
-    afresh();
-    fixture.pass(301);
-    let expire = Envelope::from_hub(super::fixture::seed(), Box::new(ExpireExchange { exchange_id }));
-    let answers = run(&fixture.store, &[Arc::new(expire)]).await.unwrap();
-    assert!(matches!(answers.as_slice(), [Answer::Done(_)]), "the exchange is there: {answers:?}");
+    sqlx::query("update account set posted = posted + 100").execute(&mut other).await.unwrap();
+    // Before it is answered, too, where nothing is to be written.
+    let footprint =
+        Footprint { accounts: [(membership, AccountNeed::Balance)].into(), ..Footprint::default() };
+    let read = fixture.store.transact(&footprint, |world| (Changes::default(), world.account(membership)));
+    assert_eq!(read.await.unwrap().unwrap().posted, 107);
+    sqlx::query("update account set posted = posted + 100").execute(&mut other).await.unwrap();
+    run(&fixture.store, &[Fixture::accrual(membership, "7")]).await.unwrap();
+    assert_eq!(posted(&fixture, membership).await, 214);
 }
