@@ -10,7 +10,7 @@
 //! read then.
 //!
 //! Kept is only what a command asks for after its facts have shown that its caller may: whether another's object exists must not
-//! show in what is read. Facts, parties, memberships and requests are read each time, and of exchanges only the bytes are kept.
+//! show in what is read. Facts, parties, memberships, consents and requests are read each time, and of exchanges only the bytes are kept.
 //!
 //! An entry is a row that exists. That there is none is never kept: who asks for what does not exist reads.
 
@@ -23,7 +23,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use pointbridge_core::exposure::{Exposure, ExposureKey};
 use pointbridge_core::ids::{ExchangeId, MembershipId, WindowId};
 use pointbridge_core::ledger::{Account, Lot, LotKey};
-use pointbridge_core::member::{Consent, ConsentKey};
 use pointbridge_core::record::Record;
 use pointbridge_core::text::PartnerCode;
 use pointbridge_core::time::Timestamp;
@@ -32,7 +31,7 @@ use recent::Recent;
 
 pub(crate) use batch::Missing;
 
-/// Members in each of two generations, with accounts, lots and consents: about 600 bytes each where there are few lots.
+/// Members in each of two generations, with accounts and lots: about 300 bytes each where there are few lots.
 const MEMBERSHIPS_KEPT: usize = 24_576;
 
 /// Exchanges in each of two generations, 2 to 3 KiB each: what tills have under way.
@@ -62,8 +61,6 @@ pub(crate) struct Head {
 
 struct Known {
     head: Option<Head>,
-    /// The consents in force.
-    consents: Recent<ConsentKey, Consent>,
     accounts: Recent<MembershipId, Account>,
     /// All lots of an account that have something free. Others may be among them.
     lots: Recent<MembershipId, BTreeMap<LotKey, Lot>>,
@@ -77,7 +74,6 @@ impl Known {
     fn nothing() -> Self {
         Self {
             head: None,
-            consents: Recent::new(MEMBERSHIPS_KEPT),
             accounts: Recent::new(MEMBERSHIPS_KEPT),
             lots: Recent::new(MEMBERSHIPS_KEPT),
             prepared: Recent::new(EXCHANGES_KEPT),

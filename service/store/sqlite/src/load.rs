@@ -1,4 +1,4 @@
-//! Loading: a footprint becomes a world. Accounts, lots, consents and sums are not read where they are kept; the rest is read in one
+//! Loading: a footprint becomes a world. Accounts, lots and sums are not read where they are kept; the rest is read in one
 //! way to the connection's thread, and in two more only where an account whose points will be chosen has live holds, of which some
 //! may be over.
 //!
@@ -70,7 +70,7 @@ async fn named(
     world: &mut World,
 ) -> Result<(), StoreError> {
     requests(session, footprint, world).await?;
-    party::load(session, footprint, missing, world).await?;
+    party::load(session, footprint, world).await?;
     standing::load(session, footprint, world).await?;
     ledger::load(session, missing, world).await?;
     exchange::load(session, footprint, kept, world).await

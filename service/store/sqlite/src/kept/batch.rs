@@ -7,7 +7,6 @@ use pointbridge_core::exchange::ReservationState;
 use pointbridge_core::exposure::ExposureKey;
 use pointbridge_core::ids::{ExchangeId, MembershipId};
 use pointbridge_core::ledger::{Lot, LotDelta, LotKey, LotSet};
-use pointbridge_core::member::ConsentKey;
 use pointbridge_core::record::Record;
 use pointbridge_core::text::PartnerCode;
 use pointbridge_core::time::Timestamp;
@@ -18,7 +17,6 @@ use super::{Kept, Known, LOTS_KEPT};
 /// What of a footprint is not kept, of what can be. Everything else is read each time.
 #[derive(Debug, Default)]
 pub(crate) struct Missing {
-    pub(crate) consents: Vec<ConsentKey>,
     pub(crate) accounts: Vec<MembershipId>,
     pub(crate) lots: BTreeSet<MembershipId>,
     pub(crate) exposures: BTreeSet<ExposureKey>,
@@ -39,7 +37,6 @@ impl Kept {
     pub(crate) fn fill(&self, footprint: &Footprint, world: &mut World) -> Missing {
         let mut known = self.lock();
         let mut missing = Missing::default();
-        known.fill_consents(footprint, world, &mut missing);
         known.fill_points(footprint, world, &mut missing);
         missing
     }
@@ -59,11 +56,6 @@ impl Kept {
     /// Keeps what was read because it was missing.
     pub(crate) fn learn(&self, missing: &Missing, world: &World) {
         let mut known = self.lock();
-        for key in &missing.consents {
-            if let Some(consent) = world.consents.get(key) {
-                known.consents.put(key.clone(), consent.clone());
-            }
-        }
         for id in &missing.accounts {
             if let Some(account) = world.accounts.get(id) {
                 known.accounts.put(*id, *account);
@@ -95,10 +87,6 @@ impl Kept {
             head.last_now = now;
             head.last_record_number = head.last_record_number.saturating_add(records);
         }
-        // Which consent is in force is read again where it is asked for: that a consent begins or ends is rare.
-        for key in changes.consents_in_force.keys() {
-            known.consents.forget(key);
-        }
         for (id, account) in &changes.accounts {
             known.accounts.renew(id, *account);
         }
@@ -127,15 +115,6 @@ fn is_prepared(record: &Record) -> bool {
 }
 
 impl Known {
-    fn fill_consents(&mut self, footprint: &Footprint, world: &mut World, missing: &mut Missing) {
-        for key in footprint.consents.keys() {
-            match self.consents.get(key) {
-                Some(consent) => drop(world.consents.insert(key.clone(), consent.clone())),
-                None => missing.consents.push(key.clone()),
-            }
-        }
-    }
-
     fn fill_points(&mut self, footprint: &Footprint, world: &mut World, missing: &mut Missing) {
         for (id, need) in &footprint.accounts {
             match self.accounts.get(id) {

@@ -4,7 +4,6 @@ use pointbridge_core::world::{Footprint, World};
 use pointbridge_store::StoreError;
 
 use crate::columns;
-use crate::kept::Missing;
 use crate::keys;
 use crate::rows::{self, Cells};
 use crate::session::Session;
@@ -12,7 +11,6 @@ use crate::session::Session;
 pub(super) async fn load(
     session: &mut Session<'_>,
     footprint: &Footprint,
-    missing: &Missing,
     world: &mut World,
 ) -> Result<(), StoreError> {
     partners(session, footprint, world).await?;
@@ -20,7 +18,7 @@ pub(super) async fn load(
     agreements(session, footprint, world).await?;
     memberships(session, footprint, world).await?;
     link_codes(session, footprint, world).await?;
-    consents(session, footprint, missing, world).await
+    consents(session, footprint, world).await
 }
 
 async fn partners(
@@ -139,7 +137,6 @@ async fn link_codes(
 async fn consents(
     session: &mut Session<'_>,
     footprint: &Footprint,
-    missing: &Missing,
     world: &mut World,
 ) -> Result<(), StoreError> {
     let in_force = concat!(
@@ -151,7 +148,7 @@ async fn consents(
              and consent_in_force.consent_scope = asked.value ->> 2
          join consent on consent.consent_id = consent_in_force.consent_id"
     );
-    let asked = missing.consents.iter();
+    let asked = footprint.consents.keys();
     let asked = asked.map(|key| (keys::id!(key.membership_id), &key.recipient, key.scope)).collect();
     for row in session.found(in_force, asked).await? {
         let consent = rows::consent(&row)?;
